@@ -52,16 +52,15 @@ type Memory interface {
 // Usage is what the machine knows of memory, in bytes.
 type Usage struct {
 	Limit   uint64 // --memory
-	Backed  uint64 // frames in use, page tables included
+	Backed  uint64 // frames in use, page tables and scratch included
 	Touched uint64 // pages of PageSize that the guest or the library OS touched
 }
 
-// Meter tells how much memory is used.
+// Meter tells how much memory is used and is told what /tmp holds, which
+// counts against the same limit.
 type Meter interface {
 	Usage() Usage
-	// Reserve takes n bytes off the limit (n < 0 gives back), for memory that
-	// is not in the slot: /tmp. ErrOutOfMemory when they are not there.
-	Reserve(n int64) error
+	SetScratch(bytes uint64)
 }
 
 // Regs are the registers of a guest thread, in the order of struct kvm_regs so

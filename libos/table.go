@@ -26,24 +26,24 @@ type ArgKind uint8
 
 // The kinds of arguments. Buffers and structures are addresses in the guest.
 const (
-	ArgInt      ArgKind = iota // signed number
-	ArgUint                    // unsigned number
-	ArgHex                     // bits without names
-	ArgSize                    // bytes of a buffer: a count or length
-	ArgOffset                  // position in a file
-	ArgAddr                    // an address that is not read or written by the call
-	ArgFD                      // descriptor
-	ArgDirFD                   // descriptor of a folder, or AT_FDCWD
-	ArgPath                    // string ending in NUL
-	ArgString                  // another string ending in NUL
-	ArgBufIn                   // bytes that the call reads; the next ArgSize is their number
-	ArgBufOut                  // bytes that the call writes; the next ArgSize is their room
-	ArgIovecIn                 // iovec array of bytes that the call reads; the next ArgInt is its length
-	ArgIovecOut                // the same, written
-	ArgStructIn                // a structure that the call reads
-	ArgStructOut               // a structure that the call writes
-	ArgStructIO                // a structure that the call reads and writes
-	ArgMode                    // permission bits, octal
+	ArgInt       ArgKind = iota // signed number
+	ArgUint                     // unsigned number
+	ArgHex                      // bits without names
+	ArgSize                     // bytes of a buffer: a count or length
+	ArgOffset                   // position in a file
+	ArgAddr                     // an address that is not read or written by the call
+	ArgFD                       // descriptor
+	ArgDirFD                    // descriptor of a folder, or AT_FDCWD
+	ArgPath                     // string ending in NUL
+	ArgString                   // another string ending in NUL
+	ArgBufIn                    // bytes that the call reads; the next ArgSize is their number
+	ArgBufOut                   // bytes that the call writes; the next ArgSize is their room
+	ArgIovecIn                  // iovec array of bytes that the call reads; the next ArgInt is its length
+	ArgIovecOut                 // the same, written
+	ArgStructIn                 // a structure that the call reads
+	ArgStructOut                // a structure that the call writes
+	ArgStructIO                 // a structure that the call reads and writes
+	ArgMode                     // permission bits, octal
 	ArgOpenFlags
 	ArgProt
 	ArgMapFlags

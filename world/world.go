@@ -78,6 +78,10 @@ type Request struct {
 	Offset int64
 	Size   int64
 	Times  [2]Time // access, modification
+
+	// Scratch is how many bytes /tmp may hold in all when this request is
+	// done: what the cell's memory has left beside the guest's frames.
+	Scratch int64
 }
 
 // PathMax is Linux's PATH_MAX: bytes of a path with its NUL.
@@ -125,6 +129,7 @@ type Response struct {
 	Statfs  Statfs
 	Entries []Entry
 	Text    string
+	Scratch int64 // bytes that /tmp holds now
 }
 
 // Stat is what stat(2) tells of a node. Device and inode numbers are the

@@ -1,0 +1,99 @@
+package conformance
+
+// text is the file that many cases read.
+const text = "The first line\nthe second, with figures 17 4 256\n\nafter an empty one\nthe last line\n"
+
+// files is what /in holds for the programs of ours: files, folders and links
+// of every kind that a world has to resolve by itself.
+var files = Tree{
+	"text":             text,
+	"empty":            "",
+	"folder/inner":     "inner\n",
+	"folder/deep/leaf": "leaf\n",
+	"folder/up":        linkMark + "../text",
+	"link":             linkMark + "text",
+	"absolute":         linkMark + "/in/folder/inner",
+	"tofolder":         linkMark + "folder",
+	"dangling":         linkMark + "nothing",
+	"loop":             linkMark + "loop",
+	"ping":             linkMark + "pong",
+	"pong":             linkMark + "ping",
+	"outside":          linkMark + "../../../../etc/passwd",
+	"notafolder":       linkMark + "text/below",
+	"none/":            "",
+}
+
+// subjects are the programs of ours with the arguments that each is run with;
+// nil is one run without.
+var subjects = []struct {
+	name  string
+	args  [][]string
+	stdin string
+}{
+	{name: "memory"},
+	{name: "faults", args: faultArgs()},
+}
+
+// faultArgs are the deaths that c/faults.c knows.
+func faultArgs() [][]string {
+	names := []string{
+		"null_read", "null_write", "null_call", "null_page", "kernel_read", "last_page",
+		"noncanonical_read", "noncanonical_jump", "noncanonical_stack", "text_write",
+		"rodata_write", "data_exec", "stack_exec", "heap_exec", "readonly_write",
+		"none_read", "unmapped_read", "took_write_away", "took_read_away",
+		"took_exec_away", "past_end_of_file", "brk_end", "endless_recursion",
+		"below_stack_limit", "divide", "divide_overflow", "sse_divide", "x87_divide",
+		"ud2", "int3", "int1", "int4", "int14", "int32", "int255", "hlt", "cli", "sti",
+		"in_byte", "in_word", "out_byte", "out_long", "outs", "rdmsr", "wrmsr",
+		"read_cr0", "write_cr3", "read_dr7", "lgdt", "lidt", "ltr", "invlpg", "wbinvd",
+		"clts", "swapgs", "sysret", "xsetbv", "bad_selector", "bad_iret",
+		"misaligned_sse", "trap_flag", "alignment_check", "do_abort", "long_nop",
+		"bad_opcode", "lock_nop", "popf_flags",
+	}
+	args := make([][]string, len(names))
+	for i, name := range names {
+		args[i] = []string{name}
+	}
+	return args
+}
+
+// Cases lists every case: the programs of ours with each C library, then the
+// commands of others.
+func Cases() []Case {
+	var cases []Case
+	for _, s := range subjects {
+		if s.args == nil {
+			s.args = [][]string{nil}
+		}
+		for _, args := range s.args {
+			for _, build := range buildsOf(s.name) {
+				name := s.name
+				if len(args) > 0 && s.args[0] != nil && len(s.args) > 1 {
+					name += "/" + args[0]
+				}
+				cases = append(cases, Case{
+					Name:    name + "/" + build.String(),
+					Program: Program{Subject: s.name, Build: build},
+					Args:    args,
+					Stdin:   s.stdin,
+					In:      files,
+					App:     Tree{"model": "a model\n"},
+					Data:    Tree{"kept": "kept\n"},
+				})
+			}
+		}
+	}
+	return append(cases, commands()...)
+}
+
+// buildsOf gives the builds a subject is tried in: both C libraries, and a
+// position independent one where the address of things matters.
+func buildsOf(subject string) []Build {
+	switch subject {
+	case "start", "memory":
+		return []Build{Musl, Glibc, GlibcPIE}
+	case "faults":
+		return []Build{Musl}
+	}
+	return []Build{Musl, Glibc}
+}

@@ -60,16 +60,18 @@ type Process struct {
 	ident identity     // names, limits, times: process.go
 
 	main   *Thread
-	counts Counts
+	calls  map[uint32]*call // the table, by number: dispatch.go
+	counts counters
 	end    *End
 }
 
 // Thread is one guest thread; the machine runs one processor for each.
 type Thread struct {
-	p    *Process
-	cpu  CPU
-	tid  int
-	wake int // eventfd, readable while the thread must leave a wait
+	p      *Process
+	cpu    CPU
+	tid    int
+	wake   int           // eventfd, readable while the thread must leave a wait
+	waited time.Duration // spent in waits since the call began
 
 	clearTID   uint64 // set_tid_address
 	robustList uint64 // set_robust_list
@@ -82,6 +84,8 @@ type End struct {
 	Signal int    // the signal that killed it
 	OOM    bool   // the memory limit was reached (Signal is SIGKILL)
 	Fault  *Fault // the exception behind the signal, if there was one
+	Reason string // what a person should know beside that; mostly empty
+	Err    error  // our own failure, not the payload's doing
 }
 
 // Fault is the state of the thread at a deadly exception.
@@ -107,6 +111,13 @@ type Counts struct {
 	Time        time.Duration     // spent serving calls and faults, waits excluded
 	Read        map[string]uint64 // bytes by mount ("/in", "stdin")
 	Written     map[string]uint64 // bytes by mount ("/out", "stdout")
+}
+
+// counters is what Counts is made from.
+type counters struct {
+	served, unsupported map[uint32]uint64 // calls by number
+	time                time.Duration
+	read, written       map[string]uint64
 }
 
 // errno is Linux's error number; 0 is success.

@@ -1,0 +1,116 @@
+package libos
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// callTable is every call that exists, by number.
+func callTable() map[uint32]*call {
+	table := make(map[uint32]*call)
+	for _, rows := range [][]call{
+		memoryCalls(), timeCalls(), processCalls(), signalCalls(), randomCalls(),
+		fileCalls(), pollCalls(),
+	} {
+		for i := range rows {
+			table[rows[i].nr] = &rows[i]
+		}
+	}
+	return table
+}
+
+// callName is Linux's name of a call number, ours to serve or not.
+func callName(nr uint32) string {
+	if nr < uint32(len(linuxCalls)) && linuxCalls[nr] != "" {
+		return linuxCalls[nr]
+	}
+	return "unknown"
+}
+
+// Call serves the system call that the thread stopped at: number and arguments
+// are in its registers, and so is the result when it returns. The thread goes
+// on with its registers unless the process has ended.
+func (t *Thread) Call() {
+	done := t.enter()
+	defer done()
+	regs := t.cpu.Regs()
+	nr := uint32(regs.RAX)
+	a := args{regs.RDI, regs.RSI, regs.RDX, regs.R10, regs.R8, regs.R9}
+	c := t.p.calls[nr]
+	if c == nil || !t.p.cfg.Subjects.allows(c.subject) {
+		t.unsupported(nr, a)
+		t.finishCall(nr, 0, syscall.ENOSYS)
+		return
+	}
+	t.p.counts.served[nr]++
+	line := t.traceCall(c, a)
+	value, e := c.fn(t, a)
+	line.done(value, e)
+	t.finishCall(nr, value, e)
+}
+
+// unsupported notes a call that does not exist here. A number that Linux does
+// not have counts as one name, so that a guest cannot grow the table.
+func (t *Thread) unsupported(nr uint32, a args) {
+	if callName(nr) == "unknown" {
+		nr = uint32(len(linuxCalls))
+	}
+	t.p.counts.unsupported[nr]++
+	if t.p.cfg.Trace != nil {
+		t.traceUnsupported(nr, a)
+	}
+}
+
+// finishCall puts the result into the registers and acts on signals.
+func (t *Thread) finishCall(nr uint32, value uint64, e errno) {
+	regs := t.cpu.Regs()
+	switch e {
+	case 0:
+		regs.RAX = value
+	case errRestart, errRestartNoHandler:
+		regs.RAX = uint64(nr)
+		regs.RIP -= 2 // the SYSCALL instruction
+	default:
+		regs.RAX = -uint64(e)
+	}
+	t.deliver()
+}
+
+// Interrupted is for a stop without a call or fault, such as a kick from
+// outside: it acts on signals.
+func (t *Thread) Interrupted() {
+	done := t.enter()
+	defer done()
+	t.deliver()
+}
+
+// enter takes the process's lock and starts its time; the function that it
+// returns ends both.
+func (t *Thread) enter() func() {
+	t.p.mu.Lock()
+	begin := time.Now()
+	t.waited = 0
+	alive := t.p.end == nil
+	return func() {
+		t.p.counts.time += time.Since(begin) - t.waited
+		if alive && t.p.end != nil {
+			t.traceEnd()
+		}
+		t.p.mu.Unlock()
+	}
+}
+
+// allows says whether calls of a subject exist.
+func (s SubjectSet) allows(subject Subject) bool {
+	return s == 0 || subject == SubjectCore || s&(1<<subject) != 0
+}
+
+// String names a subject as a manifest does.
+func (s Subject) String() string {
+	names := [...]string{"core", "files", "time", "signals", "random", "poll", "process"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("Subject(%d)", uint8(s))
+}

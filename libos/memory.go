@@ -1,0 +1,232 @@
+package libos
+
+import (
+	"errors"
+	"syscall"
+)
+
+// How much one fault backs: a fault costs an exit of the machine, a page too
+// many costs memory.
+const (
+	minChunk = 64 << 10
+	maxChunk = 1 << 20
+	// hugeLength is the smallest anonymous region that gets huge pages unasked.
+	hugeLength = 4 << 20
+)
+
+// stackGuard is the gap that Linux keeps below a growing stack
+// (stack_guard_gap, 256 pages).
+const stackGuard = 256 * PageSize
+
+// addressSpace is what the guest's memory looks like to the guest, and which
+// pages of it the machine has frames for.
+type addressSpace struct {
+	regions regionList
+	backed  pageSet
+
+	brkStart, brk uint64 // the heap: [brkStart, brk), to the byte
+	mmapTop       uint64 // mmap places regions below it
+	dataSize      uint64 // bytes of the program's data segments, for RLIMIT_DATA
+	stackTop      uint64
+}
+
+// touchResult says what happens to an access of the guest.
+type touchResult int
+
+const (
+	touchOK     touchResult = iota
+	touchMapErr             // no region there: SEGV_MAPERR
+	touchAccErr             // not permitted: SEGV_ACCERR
+	touchBusErr             // past the end of the file: BUS_ADRERR
+	touchOOM                // no frame is left
+)
+
+// touch makes the page of addr present for access, growing the stack as Linux
+// does; length is how many bytes from addr on the caller is going to use.
+// Out of memory ends the process.
+func (p *Process) touch(addr uint64, access Prot, length uint64) touchResult {
+	r := p.mem.regions.at(addr)
+	if r == nil {
+		if r = p.growStack(addr); r == nil {
+			return touchMapErr
+		}
+	}
+	if !r.permits(access) {
+		return touchAccErr
+	}
+	if p.mem.backed.has(addr) {
+		return touchOK
+	}
+	result := p.back(r, addr&^(PageSize-1), length)
+	if result == touchOOM {
+		p.finish(End{Signal: int(syscall.SIGKILL), OOM: true})
+	}
+	return result
+}
+
+// growStack extends a region that grows down to the page of addr, if one
+// stands above it and nothing is in the way (expand_downwards in mm/mmap.c).
+func (p *Process) growStack(addr uint64) *region {
+	page := addr &^ (PageSize - 1)
+	l := &p.mem.regions
+	i := l.from(page)
+	if page < userStart || i == len(l.list) || l.list[i].flags&regionStack == 0 {
+		return nil
+	}
+	r := l.list[i]
+	if r.end-page > p.limit(rlimitStack) {
+		return nil
+	}
+	if i > 0 {
+		below := l.list[i-1]
+		if below.prot != ProtNone && below.flags&regionStack == 0 && page-below.end < stackGuard {
+			return nil
+		}
+	}
+	r.start = page
+	l.join(i, i)
+	return l.at(page)
+}
+
+// back gives a page of r and its neighbourhood frames with their contents.
+func (p *Process) back(r *region, page, length uint64) touchResult {
+	if p.backHuge(r, page) {
+		return touchOK
+	}
+	start, end, result := p.chunkAround(r, page, length)
+	if result != touchOK {
+		return result
+	}
+	err := p.cfg.Memory.Map(start, end-start, r.prot, false)
+	if errors.Is(err, ErrOutOfMemory) && end-start > PageSize {
+		start, end = page, page+PageSize
+		err = p.cfg.Memory.Map(start, end-start, r.prot, false)
+	}
+	switch {
+	case errors.Is(err, ErrOutOfMemory):
+		return touchOOM
+	case err != nil:
+		p.fail("back guest memory", err)
+		return touchOOM
+	}
+	p.mem.backed.add(start, end)
+	r.next, r.chunk = end, end-start
+	if r.file != nil {
+		return p.fill(r, start, end, page)
+	}
+	return touchOK
+}
+
+// backHuge backs the aligned 2 MiB around page at once where the policy allows
+// it: anonymous regions of hugeLength or more, or as madvise said.
+func (p *Process) backHuge(r *region, page uint64) bool {
+	if !p.cfg.HugePages || r.file != nil || r.flags&(regionNoHuge|regionStack) != 0 {
+		return false
+	}
+	if r.length() < hugeLength && r.flags&regionHuge == 0 {
+		return false
+	}
+	start := page &^ (HugeSize - 1)
+	if start < r.start || start+HugeSize > r.end || p.mem.backed.any(start, start+HugeSize) {
+		return false
+	}
+	if p.cfg.Memory.Map(start, HugeSize, r.prot, true) != nil {
+		return false // what is left may do for smaller pages
+	}
+	p.mem.backed.add(start, start+HugeSize)
+	r.next, r.chunk = start+HugeSize, maxChunk
+	return true
+}
+
+// chunkAround chooses what one fault at page backs: the aligned chunk around
+// it, more where faults come in sequence or length asks for it, less where
+// region, file or pages that are there already end it.
+func (p *Process) chunkAround(r *region, page, length uint64) (start, end uint64, result touchResult) {
+	low, high := page&^(minChunk-1), page&^(minChunk-1)+minChunk
+	if page == r.next {
+		r.chunk = min(max(2*r.chunk, minChunk), maxChunk)
+		low, high = page, page+r.chunk
+	}
+	high = max(high, page+min(length, maxChunk))
+	high = (min(high, r.end) + PageSize - 1) &^ (PageSize - 1)
+	low = max(low, r.start)
+	if r.file != nil {
+		size := pageUp(uint64(max(r.file.Size(), 0)))
+		if r.off < 0 || size <= uint64(r.fileOffset(page)) {
+			return 0, 0, touchBusErr
+		}
+		high = min(high, page+size-uint64(r.fileOffset(page)))
+	}
+	start, end = page, page+PageSize
+	for start > low && !p.mem.backed.has(start-PageSize) {
+		start -= PageSize
+	}
+	for end < high && !p.mem.backed.has(end) {
+		end += PageSize
+	}
+	return start, end, touchOK
+}
+
+// fill reads a file's bytes into fresh frames. A page that cannot be read is
+// taken back, and is a bus error if it is the one that was asked for.
+func (p *Process) fill(r *region, start, end, wanted uint64) touchResult {
+	result := touchOK
+	for page := start; page < end; page += PageSize {
+		view := p.cfg.Memory.View(page, PageSize)
+		if len(view) == PageSize {
+			if _, ok := r.file.ReadPage(view, r.fileOffset(page)); ok {
+				continue
+			}
+		}
+		p.drop(page, page+PageSize)
+		if page == wanted {
+			result = touchBusErr
+		}
+	}
+	return result
+}
+
+// drop gives the frames of [start, end) back to the machine.
+func (p *Process) drop(start, end uint64) {
+	if !p.mem.backed.any(start, end) {
+		return
+	}
+	if err := p.cfg.Memory.Unmap(start, end-start); err != nil {
+		p.fail("unmap guest memory", err)
+	}
+	p.mem.backed.remove(start, end)
+}
+
+// remove unmaps [start, end) as the guest sees it.
+func (p *Process) remove(start, end uint64) {
+	p.drop(start, end)
+	p.mem.regions.cut(start, end)
+}
+
+// pageUp rounds up to whole pages; what does not fit becomes 0, as Linux's
+// PAGE_ALIGN.
+func pageUp(n uint64) uint64 { return (n + PageSize - 1) &^ (PageSize - 1) }
+
+// affordable is Linux's overcommit heuristic (__vm_enough_memory): one private
+// writable mapping may not be larger than all of memory.
+func (p *Process) affordable(length uint64) bool {
+	return length <= p.cfg.Meter.Usage().Limit
+}
+
+// Mapped is how many bytes the guest has mapped, reservations included.
+func (p *Process) Mapped() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mapped(func(*region) bool { return true })
+}
+
+// mapped sums the lengths of regions that count.
+func (p *Process) mapped(counts func(*region) bool) uint64 {
+	var n uint64
+	for _, r := range p.mem.regions.list {
+		if counts(r) {
+			n += r.length()
+		}
+	}
+	return n
+}

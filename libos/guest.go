@@ -11,7 +11,7 @@ import (
 // one fault goes. It is nil where the guest itself would fault, and for length
 // 0. It is valid until the next change of the address space.
 func (p *Process) span(addr, length uint64, access Prot) []byte {
-	if length == 0 || addr >= userEnd {
+	if length == 0 || addr >= regionsEnd {
 		return nil
 	}
 	if p.touch(addr, access, length) != touchOK {

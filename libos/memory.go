@@ -178,7 +178,7 @@ func (p *Process) fill(r *region, start, end, wanted uint64) touchResult {
 				continue
 			}
 		}
-		p.drop(page, page+PageSize)
+		p.discard(page, page+PageSize)
 		if page == wanted {
 			result = touchBusErr
 		}
@@ -186,8 +186,8 @@ func (p *Process) fill(r *region, start, end, wanted uint64) touchResult {
 	return result
 }
 
-// drop gives the frames of [start, end) back to the machine.
-func (p *Process) drop(start, end uint64) {
+// discard gives the frames of [start, end) back to the machine.
+func (p *Process) discard(start, end uint64) {
 	if !p.mem.backed.any(start, end) {
 		return
 	}
@@ -199,7 +199,7 @@ func (p *Process) drop(start, end uint64) {
 
 // remove unmaps [start, end) as the guest sees it.
 func (p *Process) remove(start, end uint64) {
-	p.drop(start, end)
+	p.discard(start, end)
 	p.mem.regions.cut(start, end)
 }
 

@@ -6,8 +6,8 @@ import "slices"
 const (
 	// taskSize is where Linux ends user space (TASK_SIZE).
 	taskSize = 0x7fff_ffff_f000
-	// userEnd is where regions end: the machine's own pages stand above it.
-	userEnd = 0x7fff_ff00_0000
+	// regionsEnd is where regions end: the machine's own pages stand above it.
+	regionsEnd = 0x7fff_ff00_0000
 	// userStart is vm.mmap_min_addr.
 	userStart = 0x1_0000
 	// maxRegions is vm.max_map_count.

@@ -53,7 +53,7 @@ const (
 
 // String gives the build's name as it stands in the names of cases.
 func (b Build) String() string {
-	return [...]string{"musl", "glibc", "glibc-pie"}[b]
+	return [...]string{"musl", "glibc", "musl-pie", "glibc-pie"}[b]
 }
 
 // A Tree is a folder's content by slash-separated path: a file's bytes, a link

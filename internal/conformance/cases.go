@@ -31,6 +31,8 @@ var subjects = []struct {
 	stdin string
 }{
 	{name: "memory"},
+	{name: "files", stdin: "what the program reads"},
+	{name: "tree"},
 	{name: "faults", args: faultArgs()},
 }
 
@@ -86,12 +88,12 @@ func Cases() []Case {
 	return append(cases, commands()...)
 }
 
-// buildsOf gives the builds a subject is tried in: both C libraries, and a
-// position independent one where the address of things matters.
+// buildsOf gives the builds a subject is tried in: both C libraries, and the
+// position independent ones where the address of things matters.
 func buildsOf(subject string) []Build {
 	switch subject {
 	case "start", "memory":
-		return []Build{Musl, Glibc, GlibcPIE}
+		return []Build{Musl, Glibc, MuslPIE, GlibcPIE}
 	case "faults":
 		return []Build{Musl}
 	}

@@ -142,7 +142,7 @@ func enter(dir string) error {
 			env = append(env, kv)
 		}
 	}
-	return fmt.Errorf("exec: %w", syscall.Exec("/program", os.Args, env))
+	return fmt.Errorf("exec: %w", syscall.Exec("/program", os.Args[1:], env))
 }
 
 // mountRoot binds the staged folders below the staged root and makes what a

@@ -1,0 +1,570 @@
+// tree: folders, names, modes, times, listings and what stat says.
+#include "facts.h"
+#include <dirent.h>
+#include <sys/statfs.h>
+#include <sys/time.h>
+#include <utime.h>
+
+#define EVERY 0x7ff
+
+struct linux_statx {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode, spare;
+	uint64_t ino, size, blocks, attributes_mask;
+	struct { int64_t sec; uint32_t nsec; int32_t pad; } atime, btime, ctime, mtime;
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	uint64_t more[14];
+};
+
+static long statx_(int at, const char *path, int flags, unsigned mask, struct linux_statx *s)
+{
+	return syscall(SYS_statx, (long)at, path, (long)flags, (long)mask, s);
+}
+
+static void describe(const char *path)
+{
+	struct stat s;
+	if (lstat(path, &s) < 0) {
+		say("%s: %s", path, errno_name(errno));
+		return;
+	}
+	long size = S_ISDIR(s.st_mode) ? -1 : (long)s.st_size;
+	int links = S_ISDIR(s.st_mode) ? -1 : (int)s.st_nlink;
+	say("%s: mode %o uid %d gid %d size %ld links %d", path, s.st_mode, s.st_uid, s.st_gid, size, links);
+}
+
+static void test_folders(void)
+{
+	say("# mkdir, rmdir");
+	TRY(mkdir("/tmp/d", 0755));
+	TRY(mkdir("/tmp/d", 0755));
+	TRY(mkdir("/tmp/d/", 0755));
+	TRY(mkdir("/tmp/d/e/", 0700));
+	TRY(mkdir("/tmp/no/e", 0755));
+	TRY(mkdir("/tmp/.", 0755));
+	TRY(mkdir("/tmp/..", 0755));
+	TRY(mkdir("/", 0755));
+	TRY(mkdir("", 0755));
+	TRY(mkdir("/in/d", 0755));
+	TRY(mkdir("/in/text", 0755));
+	TRY(mkdir("/in/text/d", 0755));
+	TRY(mkdir("/in/dangling", 0755));
+	TRY(mkdir("/app/d", 0755));
+	TRY(mkdir("/out/d", 01777));
+	TRY(mkdirat(AT_FDCWD, "/out/d/d", 0750));
+	TRY(mkdirat(77, "d", 0750));
+	describe("/tmp/d");
+	describe("/tmp/d/e");
+	describe("/out/d");
+	describe("/out/d/d");
+	TRY(rmdir("/tmp/d"));
+	TRY(rmdir("/tmp/d/."));
+	TRY(rmdir("/tmp/d/.."));
+	TRY(rmdir("/tmp/d/e/"));
+	TRY(rmdir("/tmp/d"));
+	TRY(rmdir("/tmp/d"));
+	TRY(rmdir("/tmp"));
+	TRY(rmdir("/out"));
+	TRY(rmdir("/"));
+	TRY(rmdir("/in/none"));
+	TRY(rmdir("/in/text"));
+	put("/tmp/f", "f");
+	TRY(rmdir("/tmp/f"));
+	TRY(mkdir("/tmp/f/d", 0755));
+	TRY(rmdir("/tmp/f/d"));
+	TRY(rmdir("/out/d"));
+}
+
+static void test_unlink(void)
+{
+	say("# unlink");
+	put("/tmp/u", "content");
+	int fd = open("/tmp/u", O_RDWR);
+	TRY(unlink("/tmp/u"));
+	TRY(unlink("/tmp/u"));
+	char text[16] = "";
+	TRY(read(fd, text, 7));
+	TRY(write(fd, "more", 4));
+	struct stat s;
+	TRY(fstat(fd, &s));
+	say("links %d size %ld", (int)s.st_nlink, (long)s.st_size);
+	close(fd);
+	put("/out/u", "content");
+	fd = open("/out/u", O_RDWR);
+	TRY(unlink("/out/u"));
+	TRY(write(fd, "C", 1));
+	TRY(pread(fd, text, 7, 0));
+	say("%s", text);
+	close(fd);
+	TRY(unlink("/tmp"));
+	TRY(mkdir("/tmp/dir", 0755));
+	TRY(unlink("/tmp/dir"));
+	TRY(unlink("/tmp/dir/"));
+	TRY(unlink("/tmp/f/"));
+	TRY(unlink("/tmp/f/x"));
+	TRY(unlink("/in/text"));
+	TRY(unlink("/in/nothing"));
+	TRY(unlink("/in/folder"));
+	TRY(unlink(""));
+	TRY(unlinkat(AT_FDCWD, "/tmp/dir", AT_REMOVEDIR));
+	TRY(unlinkat(AT_FDCWD, "/tmp/f", AT_REMOVEDIR));
+	TRY(unlinkat(AT_FDCWD, "/tmp/f", 0x1));
+	int dir = open("/tmp", O_RDONLY);
+	put("/tmp/g", "g");
+	TRY(unlinkat(dir, "g", 0));
+	TRY(unlinkat(77, "g", 0));
+	close(dir);
+}
+
+static void test_rename(void)
+{
+	say("# rename");
+	put("/tmp/a", "a");
+	put("/tmp/b", "bb");
+	TRY(rename("/tmp/a", "/tmp/c"));
+	show("/tmp/c");
+	TRY(rename("/tmp/a", "/tmp/d"));
+	TRY(rename("/tmp/c", "/tmp/b"));
+	show("/tmp/b");
+	TRY(rename("/tmp/b", "/tmp/b"));
+	TRY(mkdir("/tmp/one", 0755));
+	TRY(mkdir("/tmp/two", 0755));
+	TRY(rename("/tmp/b", "/tmp/one/b"));
+	TRY(rename("/tmp/one", "/tmp/two"));
+	show("/tmp/two/b");
+	TRY(mkdir("/tmp/three", 0755));
+	TRY(rename("/tmp/three", "/tmp/two"));
+	TRY(rename("/tmp/two", "/tmp/two/below"));
+	TRY(rename("/tmp/two/b", "/tmp/three"));
+	TRY(rename("/tmp/three", "/tmp/two/b"));
+	TRY(rename("/tmp/two/", "/tmp/moved/"));
+	TRY(rename("/tmp/moved/b/", "/tmp/x"));
+	TRY(rename("/tmp/moved/b", "/tmp/x/"));
+	TRY(rename("/tmp/moved/.", "/tmp/x"));
+	TRY(rename("/tmp/moved/b", "/no/x"));
+	TRY(rename("/tmp/moved/b", "/tmp/no/x"));
+	TRY(rename("/tmp/moved/b", "/out/x"));
+	TRY(rename("/out/nothing", "/tmp/x"));
+	TRY(rename("/in/text", "/in/other"));
+	TRY(rename("/tmp/moved/b", "/in/other"));
+	TRY(rename("/in/text", "/tmp/other"));
+	TRY(rename("/tmp", "/tmp2"));
+	TRY(rename("", "/tmp/x"));
+	TRY(rename("/tmp/moved/b", ""));
+	put("/out/p", "product");
+	TRY(mkdir("/out/.done", 0755));
+	TRY(rename("/out/p", "/out/.done/p"));
+	TRY(rename("/out/.done/p", "/data/p"));
+	put("/tmp/e", "e");
+	put("/tmp/f", "f");
+	TRY(syscall(SYS_renameat2, AT_FDCWD, "/tmp/e", AT_FDCWD, "/tmp/f", 1 /* NOREPLACE */));
+	TRY(syscall(SYS_renameat2, AT_FDCWD, "/tmp/e", AT_FDCWD, "/tmp/new", 1));
+	show("/tmp/new");
+	TRY(syscall(SYS_renameat2, AT_FDCWD, "/tmp/new", AT_FDCWD, "/tmp/f", 0x80));
+	TRY(syscall(SYS_renameat2, AT_FDCWD, "/tmp/new", AT_FDCWD, "/tmp/f", 3));
+	TRY(renameat(AT_FDCWD, "/tmp/new", AT_FDCWD, "/tmp/newer"));
+	TRY(renameat(77, "new", AT_FDCWD, "/tmp/newer"));
+	int open_file = open("/tmp/newer", O_RDWR);
+	TRY(rename("/tmp/f", "/tmp/newer"));
+	char c = 0;
+	TRY(read(open_file, &c, 1));
+	say("the open file still holds %c", c);
+	show("/tmp/newer");
+	close(open_file);
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static void list(const char *path)
+{
+	DIR *d = opendir(path);
+	if (!d) {
+		say("opendir %s: %s", path, errno_name(errno));
+		return;
+	}
+	char *names[300];
+	int n = 0;
+	struct dirent *e;
+	while ((e = readdir(d)) && n < 300) {
+		char line[300];
+		snprintf(line, sizeof line, "%s type %d", e->d_name, e->d_type);
+		names[n++] = strdup(line);
+		struct stat s;
+		if (strcmp(e->d_name, "..") != 0) {
+			must(fstatat(dirfd(d), e->d_name, &s, AT_SYMLINK_NOFOLLOW) == 0);
+			if (s.st_ino != e->d_ino)
+				say("%s has another inode in the listing", e->d_name);
+		}
+	}
+	qsort(names, n, sizeof *names, by_name);
+	say("%s holds %d:", path, n);
+	for (int i = 0; i < n; i++)
+		say("  %s", names[i]);
+	rewinddir(d);
+	int again = 0;
+	while (readdir(d))
+		again++;
+	IS(again == n);
+	closedir(d);
+}
+
+static void test_listing(void)
+{
+	say("# getdents64");
+	list("/in");
+	list("/in/folder");
+	list("/in/none");
+	list("/in/tofolder");
+	list("/in/text");
+	list("/in/nothing");
+	TRY(mkdir("/tmp/list", 0755));
+	list("/tmp/list");
+	char name[64];
+	for (int i = 0; i < 400; i++) {
+		snprintf(name, sizeof name, "/tmp/list/a-rather-long-name-%04d", i);
+		put(name, "");
+	}
+	DIR *d = opendir("/tmp/list");
+	int seen = 0;
+	static char found[400];
+	struct dirent *e;
+	long middle = 0;
+	while ((e = readdir(d))) {
+		int i = -1;
+		if (sscanf(e->d_name, "a-rather-long-name-%d", &i) == 1)
+			found[i]++;
+		if (++seen == 100)
+			middle = telldir(d);
+	}
+	say("saw %d entries", seen);
+	for (int i = 0; i < 400; i++)
+		if (found[i] != 1)
+			say("entry %d was seen %d times", i, found[i]);
+	seekdir(d, middle);
+	for (seen = 0; readdir(d);)
+		seen++;
+	say("after telldir at 100: %d more", seen);
+	rewinddir(d);
+	for (int i = 0; (e = readdir(d));)
+		if (e->d_name[0] == 'a') {
+			snprintf(name, sizeof name, "/tmp/list/%s", e->d_name);
+			must(unlink(name) == 0);
+			i++;
+		}
+	closedir(d);
+	list("/tmp/list");
+	int fd = open("/in", O_RDONLY), file = open("/in/text", O_RDONLY);
+	char buffer[2048];
+	TRY(syscall(SYS_getdents64, fd, buffer, 10));
+	TRY(syscall(SYS_getdents64, fd, buffer, 24));
+	TRY(syscall(SYS_getdents64, file, buffer, 2048));
+	TRY(syscall(SYS_getdents64, 77, buffer, 2048));
+	TRY(syscall(SYS_getdents64, fd, 8, 2048));
+	TRY(rmdir("/tmp/list"));
+	close(fd);
+	// A folder that is gone lists nothing.
+	must(mkdir("/tmp/gone", 0755) == 0);
+	fd = open("/tmp/gone", O_RDONLY);
+	must(rmdir("/tmp/gone") == 0);
+	TRY(syscall(SYS_getdents64, fd, buffer, 2048));
+	TRY(openat(fd, "x", O_CREAT | O_WRONLY, 0600));
+	TRY(mkdirat(fd, "x", 0700));
+	close(fd);
+	close(file);
+}
+
+static void test_links(void)
+{
+	say("# links");
+	char to[64];
+	memset(to, 0, sizeof to);
+	TRY(readlink("/in/link", to, sizeof to));
+	say("%s", to);
+	TRY(readlink("/in/absolute", to, 3));
+	TRY(readlink("/in/dangling", to, sizeof to));
+	TRY(readlink("/in/loop", to, sizeof to));
+	TRY(readlink("/in/folder/up", to, sizeof to));
+	TRY(readlink("/in/text", to, sizeof to));
+	TRY(readlink("/in/nothing", to, sizeof to));
+	TRY(readlink("/in/link/", to, sizeof to));
+	TRY(syscall(SYS_readlink, "/in/link", to, 0));
+	TRY(syscall(SYS_readlink, "/in/link", to, -1));
+	TRY(readlinkat(AT_FDCWD, "/in/link", to, sizeof to));
+	TRY(readlinkat(77, "link", to, sizeof to));
+	int fd = open("/in/link", O_PATH | O_NOFOLLOW);
+	TRY(readlinkat(fd, "", to, sizeof to));
+	close(fd);
+	describe("/in/link");
+	describe("/in/tofolder");
+	describe("/in/tofolder/");
+	TRY(access("/in/outside", R_OK));
+	TRY(symlink("/in/text", "/tmp/symbolic"));
+	TRY(symlink("/in/text", "/in/symbolic"));
+	TRY(symlinkat("/in/text", AT_FDCWD, "/out/symbolic"));
+	unlink("/tmp/symbolic");
+	unlink("/out/symbolic");
+	put("/tmp/first", "first");
+	TRY(link("/tmp/first", "/tmp/second"));
+	TRY(linkat(AT_FDCWD, "/tmp/first", AT_FDCWD, "/tmp/third", 0));
+	unlink("/tmp/second");
+	unlink("/tmp/third");
+	TRY(mknod("/tmp/fifo", S_IFIFO | 0600, 0));
+	TRY(mknod("/tmp/device", S_IFCHR | 0600, 0x103));
+	TRY(mknodat(AT_FDCWD, "/tmp/regular", S_IFREG | 0600, 0));
+	unlink("/tmp/fifo");
+	unlink("/tmp/device");
+	unlink("/tmp/regular");
+}
+
+static void test_access(void)
+{
+	say("# access");
+	TRY(access("/in/text", F_OK));
+	TRY(access("/in/text", R_OK));
+	TRY(access("/in/text", W_OK));
+	TRY(access("/in/text", X_OK));
+	TRY(access("/in/folder", X_OK));
+	TRY(access("/in/nothing", F_OK));
+	TRY(access("/in/text/x", F_OK));
+	TRY(access("/in/loop", F_OK));
+	TRY(access("/app/model", W_OK));
+	TRY(access("/out", W_OK | X_OK));
+	TRY(access("/tmp", 8));
+	TRY(faccessat(AT_FDCWD, "/in/text", R_OK, 0));
+	TRY(faccessat(77, "text", R_OK, 0));
+	TRY(syscall(439 /* faccessat2 */, AT_FDCWD, "/in/text", R_OK, AT_EACCESS));
+	TRY(syscall(439, AT_FDCWD, "/in/text", R_OK, 0x4000));
+	TRY(syscall(439, AT_FDCWD, "/in/dangling", F_OK, AT_SYMLINK_NOFOLLOW));
+}
+
+static void where(void)
+{
+	char path[256];
+	if (getcwd(path, sizeof path))
+		say("in %s", path);
+	else
+		say("getcwd: %s", errno_name(errno));
+}
+
+static void test_cwd(void)
+{
+	say("# chdir, getcwd");
+	where();
+	TRY(chdir("/in/folder"));
+	where();
+	show("inner");
+	show("deep/leaf");
+	show("../text");
+	show("up");
+	TRY(chdir("deep"));
+	where();
+	TRY(chdir("../../.."));
+	where();
+	TRY(chdir(".."));
+	where();
+	TRY(chdir("in/tofolder"));
+	where();
+	TRY(chdir("/in/text"));
+	TRY(chdir("/in/nothing"));
+	TRY(chdir(""));
+	TRY(chdir("/in/loop"));
+	where();
+	int fd = open("/tmp", O_RDONLY), file = open("/in/text", O_RDONLY);
+	TRY(fchdir(fd));
+	where();
+	TRY(fchdir(file));
+	TRY(fchdir(77));
+	put("here", "written here");
+	show("/tmp/here");
+	char small[8];
+	TRY(syscall(SYS_getcwd, small, sizeof small));
+	TRY(syscall(SYS_getcwd, small, 4));
+	TRY(syscall(SYS_getcwd, small, 0));
+	TRY(syscall(SYS_getcwd, 8, 100));
+	must(mkdir("/tmp/was", 0755) == 0 && chdir("/tmp/was") == 0);
+	TRY(rename("/tmp/was", "/tmp/is"));
+	where();
+	TRY(rmdir("/tmp/is"));
+	TRY(syscall(SYS_getcwd, small, sizeof small));
+	TRY(open("x", O_CREAT | O_WRONLY, 0600));
+	TRY(open(".", O_RDONLY) > 0);
+	TRY(chdir("/"));
+	close(fd);
+	close(file);
+}
+
+static void test_modes(void)
+{
+	say("# umask, chmod, chown");
+	TRY(umask(027));
+	close(open("/tmp/m", O_CREAT | O_WRONLY, 0666));
+	describe("/tmp/m");
+	must(mkdir("/tmp/md", 0777) == 0);
+	describe("/tmp/md");
+	close(open("/out/m", O_CREAT | O_WRONLY, 0777));
+	describe("/out/m");
+	TRY(umask(01000));
+	TRY(umask(022));
+	TRY(chmod("/tmp/m", 0400));
+	describe("/tmp/m");
+	TRY(open("/tmp/m", O_WRONLY) > 0);
+	TRY(chmod("/tmp/m", 04711));
+	describe("/tmp/m");
+	TRY(chmod("/out/m", 0604));
+	describe("/out/m");
+	TRY(chmod("/tmp/md", 01700));
+	describe("/tmp/md");
+	TRY(chmod("/in/text", 0600));
+	TRY(chmod("/in/nothing", 0600));
+	TRY(chmod("/tmp/nothing", 0600));
+	TRY(chmod("/tmp/m", 0170000 | 0644));
+	describe("/tmp/m");
+	int fd = open("/tmp/m", O_RDONLY);
+	TRY(fchmod(fd, 0640));
+	TRY(fchmod(77, 0640));
+	TRY(fchmodat(AT_FDCWD, "/tmp/m", 0644, 0));
+	describe("/tmp/m");
+	TRY(access("/tmp/m", X_OK));
+	TRY(access("/tmp/m", W_OK));
+	close(fd);
+}
+
+static void times(const char *path)
+{
+	struct stat s;
+	must(stat(path, &s) == 0);
+	say("%s: accessed %ld.%09ld modified %ld.%09ld", path, (long)s.st_atim.tv_sec, s.st_atim.tv_nsec,
+	    (long)s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
+}
+
+static void test_times(void)
+{
+	say("# utimensat");
+	put("/tmp/t", "t");
+	struct timespec ts[2] = {{1000000000, 123456789}, {1100000000, 987654321}};
+	TRY(utimensat(AT_FDCWD, "/tmp/t", ts, 0));
+	times("/tmp/t");
+	ts[0].tv_nsec = UTIME_OMIT;
+	ts[1].tv_sec = 1200000000;
+	TRY(utimensat(AT_FDCWD, "/tmp/t", ts, 0));
+	times("/tmp/t");
+	ts[0].tv_nsec = 1000000000;
+	TRY(utimensat(AT_FDCWD, "/tmp/t", ts, 0));
+	ts[0].tv_nsec = UTIME_OMIT;
+	ts[1].tv_nsec = UTIME_OMIT;
+	TRY(utimensat(AT_FDCWD, "/tmp/t", ts, 0));
+	TRY(utimensat(AT_FDCWD, "/tmp/nothing", ts, 0));
+	ts[0].tv_nsec = ts[1].tv_nsec = 0;
+	TRY(utimensat(AT_FDCWD, "/tmp/nothing", ts, 0));
+	TRY(utimensat(AT_FDCWD, "/in/text", ts, 0));
+	TRY(utimensat(AT_FDCWD, "/tmp/t", ts, 0x4000));
+	TRY(utimensat(77, "t", ts, 0));
+	int fd = open("/tmp/t", O_RDWR);
+	ts[0].tv_sec = 5;
+	ts[1].tv_sec = 6;
+	TRY(futimens(fd, ts));
+	times("/tmp/t");
+	TRY(futimens(77, ts));
+	TRY(write(fd, "x", 1));
+	struct stat s;
+	must(fstat(fd, &s) == 0);
+	IS(s.st_mtim.tv_sec > 1600000000);
+	IS(s.st_atim.tv_sec == 5);
+	IS(s.st_ctim.tv_sec > 1600000000);
+	close(fd);
+	TRY(utimensat(AT_FDCWD, "/tmp/t", 0, 0));
+	put("/out/t", "t");
+	TRY(utimensat(AT_FDCWD, "/out/t", ts, 0));
+	times("/out/t");
+	// What was read has been accessed at times of its own.
+	must(stat("/in/text", &s) == 0);
+	say("/in/text: modified %ld.%09ld", (long)s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
+	must(stat("/in/folder", &s) == 0);
+	say("/in/folder: modified %ld.%09ld", (long)s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
+}
+
+static void test_stat(void)
+{
+	say("# stat");
+	static const char *const paths[] = {
+		"/in/text", "/in/empty", "/in/folder", "/in/folder/deep/leaf", "/in/dangling",
+		"/in/none", "/app/model", "/data/kept", "/in", "/out", "/data", "/app",
+		"/in/nothing", "/in/text/x", "", "/in/text/", "/in/folder/", "/in/folder/.",
+	};
+	for (size_t i = 0; i < LEN(paths); i++)
+		describe(paths[i]);
+	struct stat a, b;
+	TRY(stat("/in/link", &a));
+	TRY(stat("/in/text", &b));
+	IS(a.st_ino == b.st_ino && a.st_dev == b.st_dev && S_ISREG(a.st_mode));
+	TRY(lstat("/in/link", &b));
+	IS(a.st_ino != b.st_ino && S_ISLNK(b.st_mode) && b.st_size == 4);
+	TRY(stat("/in/dangling", &a));
+	TRY(stat("/in/loop", &a));
+	TRY(lstat("/in/loop", &a));
+	int fd = open("/in/text", O_RDONLY);
+	TRY(fstat(fd, &a));
+	TRY(stat("/in/text", &b));
+	IS(a.st_ino == b.st_ino && a.st_size == b.st_size);
+	IS(a.st_blksize > 0 && a.st_blksize % 512 == 0);
+	TRY(fstat(77, &a));
+	TRY(fstat(0, &a));
+	IS(S_ISFIFO(a.st_mode));
+	TRY(fstat(1, &a));
+	IS(S_ISFIFO(a.st_mode));
+	TRY(fstatat(AT_FDCWD, "/in/link", &a, AT_SYMLINK_NOFOLLOW));
+	IS(S_ISLNK(a.st_mode));
+	TRY(fstatat(fd, "", &a, AT_EMPTY_PATH));
+	IS(S_ISREG(a.st_mode));
+	TRY(syscall(SYS_newfstatat, fd, "", &a, 0));
+	TRY(syscall(SYS_newfstatat, fd, "x", &a, 0));
+	TRY(syscall(SYS_newfstatat, 77, "x", &a, 0));
+	TRY(syscall(SYS_newfstatat, 77, "/in/text", &a, 0));
+	TRY(syscall(SYS_newfstatat, AT_FDCWD, "/in/text", &a, 0x40000));
+	struct linux_statx x;
+	memset(&x, 255, sizeof x);
+	TRY(statx_(AT_FDCWD, "/in/text", 0, EVERY, &x));
+	say("statx: basic %d mode %o size %lu links %u uid %u modified %ld", (x.mask & 0x7ff) == 0x7ff, x.mode,
+	    (unsigned long)x.size, x.nlink, x.uid, (long)x.mtime.sec);
+	must(stat("/in/text", &b) == 0);
+	IS(x.ino == b.st_ino);
+	TRY(statx_(AT_FDCWD, "/in/link", AT_SYMLINK_NOFOLLOW, EVERY, &x));
+	IS(S_ISLNK(x.mode));
+	TRY(statx_(fd, "", AT_EMPTY_PATH, EVERY, &x));
+	TRY(statx_(fd, "", 0, EVERY, &x));
+	TRY(statx_(AT_FDCWD, "/in/nothing", 0, EVERY, &x));
+	TRY(statx_(77, "x", 0, EVERY, &x));
+	TRY(statx_(AT_FDCWD, "/in/text", 0x40000, EVERY, &x));
+	TRY(statx_(AT_FDCWD, "/in/text", 0, 0x80000000, &x));
+	TRY(statx_(AT_FDCWD, "/in/text", 0x6000, EVERY, &x));
+	TRY(statx_(AT_FDCWD, "/in/text", 0, EVERY, (void *)8));
+	say("# statfs");
+	struct statfs f;
+	TRY(statfs("/in/text", &f));
+	IS(f.f_bsize > 0 && f.f_namelen == 255);
+	TRY(statfs("/tmp", &f));
+	IS(f.f_bsize == 4096 && f.f_type == 0x01021994 && f.f_namelen == 255);
+	IS(f.f_bfree <= f.f_blocks && f.f_bavail <= f.f_blocks);
+	TRY(statfs("/nothing", &f));
+	TRY(fstatfs(fd, &f));
+	TRY(fstatfs(77, &f));
+	TRY(syscall(SYS_statfs, "/tmp", 8));
+	close(fd);
+}
+
+int main(void)
+{
+	test_folders();
+	test_unlink();
+	test_rename();
+	test_listing();
+	test_links();
+	test_access();
+	test_cwd();
+	test_modes();
+	test_times();
+	test_stat();
+	return 0;
+}

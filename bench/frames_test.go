@@ -1,0 +1,44 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestTile(t *testing.T) {
+	// Two bands of 2 x 2 samples of one byte.
+	r := &raster{header: "samples = 2\nlines = 2\nbands = 2\n", samples: 2, lines: 2, bands: 2, size: 1,
+		data: []byte("abcd" + "ABCD")}
+	got := r.tile(3, 5)
+	want := "aba" + "cdc" + "aba" + "cdc" + "aba" + "ABA" + "CDC" + "ABA" + "CDC" + "ABA"
+	if string(got.data) != want {
+		t.Errorf("tile(3, 5) = %q, want %q", got.data, want)
+	}
+	if want := "samples = 3\nlines = 5\nbands = 2\n"; got.header != want {
+		t.Errorf("header of the tiled raster is %q, want %q", got.header, want)
+	}
+}
+
+func TestRasterRoundTrip(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "frame")
+	r := &raster{header: "ENVI\nsamples = 2\nlines = 1\nbands = 1\ndata type = 12\ninterleave = bsq\n", data: []byte{1, 2, 3, 4}}
+	if err := r.write(name); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readRaster(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.samples != 2 || got.lines != 1 || got.bands != 1 || got.size != 2 || !bytes.Equal(got.data, r.data) {
+		t.Errorf("read back %+v, want 2 x 1 x 1 samples of 2 bytes and %v", got, r.data)
+	}
+	r.data = r.data[:3]
+	if err := r.write(name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readRaster(name); err == nil || !strings.Contains(err.Error(), "its header says 4") {
+		t.Errorf("a file cut short gave the error %v, want one that names both sizes", err)
+	}
+}

@@ -1,0 +1,188 @@
+package libos
+
+import (
+	"golang.org/x/sys/unix"
+
+	"spaceos/world"
+)
+
+const (
+	// pipeCapacity is PIPE_DEF_BUFFERS pages (include/linux/pipe_fs_i.h).
+	pipeCapacity = 64 << 10
+	// pipeAtomic is PIPE_BUF: writes up to this size are whole (pipe(7)).
+	pipeAtomic = 4096
+	// pipeDevice is st_dev of pipes; no device of the world has it.
+	pipeDevice = 0xc
+)
+
+// pipe is a pipe inside the process: a ring of bytes.
+type pipe struct {
+	ring    []byte // pipeCapacity once something is written
+	start   int
+	length  int
+	readers int // descriptions that read
+	writers int
+	number  uint64
+	made    world.Timespec
+}
+
+// pipeEnd is one description of a pipe.
+type pipeEnd struct {
+	pipe   *pipe
+	writes bool
+}
+
+func sysPipe(t *Thread, a args) (uint64, errno) { return t.makePipe(a[0], 0) }
+
+func sysPipe2(t *Thread, a args) (uint64, errno) { return t.makePipe(a[0], a.int(1)) }
+
+// makePipe is do_pipe2() of fs/pipe.c.
+func (t *Thread) makePipe(addr uint64, flags int32) (uint64, errno) {
+	p := t.p
+	if flags&^(unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_DIRECT) != 0 {
+		return 0, unix.EINVAL
+	}
+	cloexec, status := flags&unix.O_CLOEXEC != 0, flags&(unix.O_NONBLOCK|unix.O_DIRECT)
+	first, e := p.room(0)
+	if e != 0 {
+		return 0, e
+	}
+	second, e := p.room(first + 1)
+	if e != 0 {
+		return 0, e
+	}
+	if e := p.write32(addr, uint32(first), uint32(second)); e != 0 {
+		return 0, e
+	}
+	now := p.cfg.Clock.Now()
+	p.files.pipes++
+	pp := &pipe{readers: 1, writers: 1, number: p.files.pipes, made: world.Timespec{Sec: now.Unix(), Nsec: int64(now.Nanosecond())}}
+	p.install(first, &openFile{refs: 1, flags: unix.O_RDONLY | status, obj: &pipeEnd{pipe: pp}, mount: "pipe"}, cloexec)
+	p.install(second, &openFile{refs: 1, flags: unix.O_WRONLY | status, obj: &pipeEnd{pipe: pp, writes: true}, mount: "pipe"}, cloexec)
+	return 0, 0
+}
+
+// await waits for another end to do something. With one thread nothing but a
+// signal can end that, as on Linux.
+func (e *pipeEnd) await(t *Thread, f *openFile) errno {
+	if f.nonblocking() {
+		return unix.EAGAIN
+	}
+	_, err := t.wait(nil, -1)
+	return err
+}
+
+func (e *pipeEnd) read(t *Thread, f *openFile, b *buffers, _ int64) (int, errno) {
+	if b.left == 0 {
+		return 0, 0
+	}
+	pp := e.pipe
+	for pp.length == 0 {
+		if pp.writers == 0 {
+			return 0, 0
+		}
+		if e := e.await(t, f); e != 0 {
+			return 0, e
+		}
+	}
+	total := 0
+	for pp.length > 0 && b.left > 0 {
+		n := b.put(pp.front())
+		if n == 0 {
+			return partial(total, unix.EFAULT)
+		}
+		pp.start = (pp.start + n) % pipeCapacity
+		pp.length -= n
+		total += n
+	}
+	return total, 0
+}
+
+// front is what can be read without wrapping.
+func (pp *pipe) front() []byte {
+	return pp.ring[pp.start:min(pp.start+pp.length, pipeCapacity)]
+}
+
+// back is what can be written without wrapping.
+func (pp *pipe) back() []byte {
+	if pp.ring == nil {
+		pp.ring = make([]byte, pipeCapacity)
+	}
+	end := (pp.start + pp.length) % pipeCapacity
+	return pp.ring[end:min(end+pipeCapacity-pp.length, pipeCapacity)]
+}
+
+func (e *pipeEnd) write(t *Thread, f *openFile, b *buffers, _ int64) (int, errno) {
+	pp := e.pipe
+	total := 0
+	for b.left > 0 {
+		if pp.readers == 0 {
+			t.raise(int(unix.SIGPIPE))
+			return partial(total, unix.EPIPE)
+		}
+		room := pipeCapacity - pp.length
+		if room == 0 || total == 0 && b.left <= pipeAtomic && uint64(room) < b.left {
+			if e := e.await(t, f); e != 0 {
+				return partial(total, e)
+			}
+			continue
+		}
+		back := pp.back()
+		n := b.take(back[:min(uint64(len(back)), b.left)])
+		if n == 0 {
+			return partial(total, unix.EFAULT)
+		}
+		pp.length += n
+		total += n
+	}
+	return total, 0
+}
+
+func (e *pipeEnd) stat(*Process, *openFile) (world.Stat, errno) {
+	pp := e.pipe
+	return world.Stat{
+		Dev: pipeDevice, Ino: pp.number, Mode: unix.S_IFIFO | 0o600, Nlink: 1, Blksize: PageSize,
+		Atime: pp.made, Mtime: pp.made, Ctime: pp.made,
+	}, 0
+}
+
+// ready is pipe_poll() of fs/pipe.c.
+func (e *pipeEnd) ready(*openFile) (events int16, host int) {
+	pp := e.pipe
+	if e.writes {
+		if pipeCapacity-pp.length >= pipeAtomic {
+			events |= unix.POLLOUT | pollWrNorm
+		}
+		if pp.readers == 0 {
+			events |= unix.POLLERR
+		}
+		return events, -1
+	}
+	if pp.length > 0 {
+		events |= unix.POLLIN | pollRdNorm
+	}
+	if pp.writers == 0 {
+		events |= unix.POLLHUP
+	}
+	return events, -1
+}
+
+func (e *pipeEnd) close(*Process, *openFile) {
+	if e.writes {
+		e.pipe.writers--
+	} else {
+		e.pipe.readers--
+	}
+}
+
+// pipeSize answers F_GETPIPE_SZ; what is no pipe is EBADF (pipe_fcntl).
+func (f *openFile) pipeSize() (uint64, errno) {
+	switch obj := f.obj.(type) {
+	case *pipeEnd:
+		return pipeCapacity, 0
+	case *stream:
+		n, err := unix.FcntlInt(uintptr(obj.fd), unix.F_GETPIPE_SZ, 0)
+		return uint64(n), hostErrno(err)
+	}
+	return 0, unix.EBADF
+}

@@ -1,5 +1,10 @@
 package conformance
 
+import (
+	"fmt"
+	"strings"
+)
+
 // text is the file that many cases read.
 const text = "The first line\nthe second, with figures 17 4 256\n\nafter an empty one\nthe last line\n"
 
@@ -33,7 +38,36 @@ var subjects = []struct {
 	{name: "memory"},
 	{name: "files", stdin: "what the program reads"},
 	{name: "tree"},
+	{name: "stdio", stdin: "17 25\na line\n\nthe last, without an end"},
+	{name: "poll", stdin: "x"},
+	{name: "time"},
+	{name: "random"},
+	{name: "process"},
+	{name: "signals", args: signalArgs()},
+	{name: "signals_handlers"},
+	{name: "start", args: startArgs()},
 	{name: "faults", args: faultArgs()},
+}
+
+// signalArgs are the ways to die of a signal that c/signals.c knows, and its
+// inventory of what the process keeps.
+func signalArgs() [][]string {
+	return [][]string{
+		{"state"}, {"abort"}, {"abort-ignored"}, {"segv-ignored"}, {"segv-blocked"}, {"pipe"},
+		{"raise", "15"}, {"raise", "9"}, {"raise", "1"}, {"raise", "11"}, {"raise", "34"},
+		{"kill", "10"}, {"kill", "14"}, {"tkill", "12"}, {"tgkill", "3"}, {"tgkill", "17"},
+		{"unblock", "15"}, {"unblock", "2"}, {"unblock", "23"},
+	}
+}
+
+// startArgs are argument lists that a start must hand over untouched.
+func startArgs() [][]string {
+	return [][]string{
+		nil,
+		{"one", "", "with space", "\"quoted\"", "--memory", "ünïcode", "-"},
+		{strings.Repeat("long ", 20000)},
+		strings.Fields(strings.Repeat("many ", 2000)),
+	}
 }
 
 // faultArgs are the deaths that c/faults.c knows.
@@ -67,16 +101,13 @@ func Cases() []Case {
 		if s.args == nil {
 			s.args = [][]string{nil}
 		}
-		for _, args := range s.args {
+		for i, args := range s.args {
 			for _, build := range buildsOf(s.name) {
-				name := s.name
-				if len(args) > 0 && s.args[0] != nil && len(s.args) > 1 {
-					name += "/" + args[0]
-				}
 				cases = append(cases, Case{
-					Name:    name + "/" + build.String(),
+					Name:    s.name + label(s.args, i) + "/" + build.String(),
 					Program: Program{Subject: s.name, Build: build},
 					Args:    args,
+					Env:     []string{"LANG=C", "EMPTY=", "SPACED=a b=c"},
 					Stdin:   s.stdin,
 					In:      files,
 					App:     Tree{"model": "a model\n"},
@@ -98,4 +129,16 @@ func buildsOf(subject string) []Build {
 		return []Build{Musl}
 	}
 	return []Build{Musl, Glibc}
+}
+
+// label names one of several argument lists in a case's name.
+func label(args [][]string, i int) string {
+	if len(args) == 1 {
+		return ""
+	}
+	joined := strings.Join(args[i], "-")
+	if len(joined) == 0 || len(joined) > 24 {
+		return fmt.Sprintf("/%d", i)
+	}
+	return "/" + joined
 }

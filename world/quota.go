@@ -1,0 +1,141 @@
+package world
+
+import "golang.org/x/sys/unix"
+
+// Defaults of the quotas in Options.
+const (
+	DefaultBytes       = 16 << 30 // of /out and of /data
+	DefaultFiles       = 65536    // names in /out and in /data, on the host
+	DefaultMemoryFiles = 4096     // names in /tmp, and in /out or /data without a host folder
+)
+
+const (
+	page = 4096
+	// nodeBytes is what one file or folder in memory is charged beside its
+	// content: about what the host's kernel and the server keep for it.
+	nodeBytes = 1024
+	// maxFileSize is the largest file, that of ext4 with blocks of 4 KiB.
+	maxFileSize = 1<<44 - page
+)
+
+// A mount is one part of the tree, with its quota.
+type mount struct {
+	id       Mount
+	readOnly bool
+	memory   bool // content is memory: counted as scratch too
+	srv      *Server
+	root     *dir
+
+	limit, used     int64 // bytes
+	maxNames, names int   // files and folders, the root left out
+}
+
+// room is how many more bytes the mount may hold.
+func (m *mount) room() int64 {
+	room := m.limit - m.used
+	if m.memory {
+		room = min(room, m.srv.scratchLimit-m.srv.scratch)
+	}
+	return max(room, 0)
+}
+
+// charge counts delta bytes, which may be negative.
+func (m *mount) charge(delta int64) {
+	m.used += delta
+	if m.memory {
+		m.srv.scratch += delta
+	}
+}
+
+// addName counts a new name; ENOSPC when the quota has no room for it.
+func (m *mount) addName() errno {
+	if m.names >= m.maxNames {
+		return unix.ENOSPC
+	}
+	if m.memory {
+		if m.room() < nodeBytes {
+			return unix.ENOSPC
+		}
+		m.charge(nodeBytes)
+	}
+	m.names++
+	return 0
+}
+
+func (m *mount) dropName() {
+	m.names--
+	if m.memory {
+		m.charge(-nodeBytes)
+	}
+}
+
+// A body is the content of a file as the quota sees it.
+type body struct {
+	mount   *mount
+	granted int64 // the size that the file may have without asking again
+	charged int64
+}
+
+// cost is what a file of size bytes counts: memory comes in whole pages.
+func (m *mount) cost(size int64) int64 {
+	if m.memory {
+		return (size + page - 1) &^ (page - 1)
+	}
+	return size
+}
+
+// grow makes room for a file that has size bytes and wants more: all of it,
+// or what the quota has left.
+func (b *body) grow(size, want int64) (int64, errno) {
+	if want < 0 {
+		return b.granted, unix.EINVAL
+	}
+	if want > maxFileSize {
+		if size >= maxFileSize {
+			return b.granted, unix.EFBIG
+		}
+		want = maxFileSize
+	}
+	if size > b.granted { // written without asking: counted all the same
+		b.set(size)
+	}
+	if want <= b.granted {
+		return b.granted, 0
+	}
+	need := b.mount.cost(want) - b.charged
+	if room := b.mount.room(); need > room {
+		want = b.charged + room
+		if b.mount.memory {
+			want &^= page - 1
+		}
+		if want <= b.granted {
+			return b.granted, unix.ENOSPC
+		}
+	}
+	b.set(want)
+	return b.granted, 0
+}
+
+// need makes room for all of want or for nothing.
+func (b *body) need(size, want int64) errno {
+	if want < 0 {
+		return unix.EINVAL
+	}
+	if want > maxFileSize {
+		return unix.EFBIG
+	}
+	before := max(b.granted, size)
+	got, e := b.grow(size, want)
+	if got < want {
+		b.set(before)
+		return unix.ENOSPC
+	}
+	return e
+}
+
+// set records that the file has, or may have, size bytes.
+func (b *body) set(size int64) {
+	cost := b.mount.cost(size)
+	b.mount.charge(cost - b.charged)
+	b.granted, b.charged = size, cost
+}

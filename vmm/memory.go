@@ -1,0 +1,422 @@
+package vmm
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"spaceos/kvm"
+)
+
+// Prot is what the guest may do with a page; a present page is readable.
+type Prot uint8
+
+// Permissions.
+const (
+	Read Prot = 1 << iota
+	Write
+	Exec
+)
+
+// Usage tells how much memory the machine uses, in bytes.
+type Usage struct {
+	Limit   uint64 // as given to New
+	Backed  uint64 // frames, page tables and scratch
+	Touched uint64 // pages that the guest or View touched, those unmapped by now too
+}
+
+// entryFlags are the bits of a leaf entry for the permissions.
+func entryFlags(p Prot) uint64 {
+	if p == 0 {
+		return pteKept | pteNX
+	}
+	f := ptePresent | pteUser
+	if p&Write != 0 {
+		f |= pteWrite
+	}
+	if p&Exec == 0 {
+		f |= pteNX
+	}
+	return f
+}
+
+const entryPermissions = ptePresent | pteUser | pteWrite | pteNX | pteKept
+
+// frameOf is the number of the frame that a leaf entry maps.
+func frameOf(entry uint64) uint64 { return (entry&pteAddr - ramBase) / PageSize }
+
+// Map gives [addr, addr+length), of which nothing is mapped, frames that read
+// as zero. huge asks for huge pages: addr and length are multiples of 2 MiB.
+// ErrNoMemory: nothing was mapped.
+func (m *Machine) Map(addr, length uint64, prot Prot, huge bool) error {
+	if err := checkRange(addr, length); err != nil {
+		return err
+	}
+	if !m.fits(addr, length) {
+		m.reclaim()
+		if !m.fits(addr, length) {
+			return ErrNoMemory
+		}
+	}
+	for end := addr + length; addr < end; {
+		if huge && m.mapHuge(addr, prot) {
+			addr += hugeSize
+			continue
+		}
+		next := min(end, (addr|(hugeSize-1))+1)
+		m.mapPages(addr, next, prot)
+		addr = next
+	}
+	return nil
+}
+
+// fits says whether the limit and the slot have room for the range and its
+// tables.
+func (m *Machine) fits(addr, length uint64) bool {
+	missing := m.tables.missing(addr, length, 0)
+	return m.backed()+length+missing*PageSize <= m.limit && missing <= m.tables.room()
+}
+
+func (m *Machine) backed() uint64 {
+	return m.frames.used*PageSize + m.tables.used + m.scratch
+}
+
+// mapHuge maps one huge page, if a block is free and the place in the tables
+// has never held a table (tables are never freed).
+func (m *Machine) mapHuge(addr uint64, prot Prot) bool {
+	if e, found := m.tables.walk(addr, 1); e != nil && (found != 1 || atomic.LoadUint64(e) != 0) {
+		return false
+	}
+	first, ok := m.frames.allocHuge()
+	if !ok {
+		return false
+	}
+	m.forgetHuge(addr)
+	// Advice: a host that has no huge pages backs the block with small ones.
+	_ = unix.Madvise(m.hostFrames(run{first, pagesPerBlock}), unix.MADV_HUGEPAGE)
+	e := m.tables.make(addr, 1)
+	atomic.StoreUint64(e, ramBase+first*PageSize|pteHuge|entryFlags(prot))
+	return true
+}
+
+// mapPages maps pages below one table. There is room: fits said so, and
+// frames in use never exceed the slot.
+func (m *Machine) mapPages(addr, end uint64, prot Prot) {
+	m.forgetHuge(addr)
+	for addr < end {
+		r := m.frames.alloc((end - addr) / PageSize)
+		for i := range r.n {
+			e := m.tables.make(addr, 0)
+			atomic.StoreUint64(e, ramBase+(r.first+i)*PageSize|entryFlags(prot))
+			addr += PageSize
+		}
+	}
+}
+
+func (m *Machine) hostFrames(r run) []byte {
+	return m.ram[r.first*PageSize : (r.first+r.n)*PageSize]
+}
+
+func checkRange(addr, length uint64) error {
+	if addr%PageSize != 0 || length%PageSize != 0 || addr >= UserEnd || length > UserEnd-addr {
+		return fmt.Errorf("vmm: range %#x+%#x is not of whole pages of user space: %w", addr, length, unix.EINVAL)
+	}
+	return nil
+}
+
+// leaves calls fn for each mapped leaf entry in the range, with the address it
+// maps and its size. A huge page that the range covers in part is split first.
+func (m *Machine) leaves(addr, length uint64, fn func(e *uint64, addr, size uint64)) error {
+	end := addr + length
+	for addr < end {
+		e, level := m.tables.walk(addr, 0)
+		size := uint64(1) << (12 + 9*uint(level))
+		next := addr&^(size-1) + size
+		if e == nil || atomic.LoadUint64(e) == 0 {
+			addr = next
+			continue
+		}
+		if level == 1 && (addr&(size-1) != 0 || next > end) {
+			if err := m.split(e); err != nil {
+				return err
+			}
+			continue
+		}
+		fn(e, addr, size)
+		addr = next
+	}
+	return nil
+}
+
+// split makes single pages out of a huge one. A table that takes the place of
+// a huge page is the one change in the tables that a shadowing KVM could mix
+// up, so it forgets everything.
+func (m *Machine) split(e *uint64) error {
+	if m.tables.room() == 0 || m.backed()+PageSize > m.limit {
+		return ErrNoMemory
+	}
+	m.tables.split(e)
+	return m.forgetAll()
+}
+
+// Unmap gives what is mapped in the range back to the host. The guest has lost
+// it when the call returns.
+func (m *Machine) Unmap(addr, length uint64) error {
+	if err := checkRange(addr, length); err != nil {
+		return err
+	}
+	var gone []run
+	err := m.leaves(addr, length, func(e *uint64, addr, size uint64) {
+		v := m.clear(e, addr)
+		if v&pteAccessed != 0 {
+			m.gone += size
+		}
+		gone = appendRun(gone, run{frameOf(v), size / PageSize})
+	})
+	return m.release(gone, err)
+}
+
+// release frees frames whose entries are gone: MADV_DONTNEED takes them from
+// the guest (through the mmu notifier, whatever it has cached) and makes them
+// read as zero when they are used again.
+func (m *Machine) release(gone []run, err error) error {
+	for _, r := range gone {
+		mem := m.hostFrames(r)
+		if e := unix.Madvise(mem, unix.MADV_DONTNEED); e != nil && err == nil {
+			err = fmt.Errorf("vmm: giving memory back: %w", e)
+		}
+		m.noHuge(r)
+		m.frames.free(r)
+	}
+	if len(gone) > 0 {
+		m.flush()
+	}
+	return err
+}
+
+// noHuge ends the advice of mapHuge for blocks that are given back.
+func (m *Machine) noHuge(r run) {
+	if m.frames.blocks[r.first/pagesPerBlock].huge {
+		_ = unix.Madvise(m.hostFrames(r), unix.MADV_NOHUGEPAGE)
+	}
+}
+
+func appendRun(runs []run, r run) []run {
+	if n := len(runs); n > 0 && runs[n-1].first+runs[n-1].n == r.first {
+		runs[n-1].n += r.n
+		return runs
+	}
+	return append(runs, r)
+}
+
+// Protect changes the permissions of what is mapped in the range; 0 keeps the
+// contents and lets nobody at them. What is taken away is gone when the call
+// returns.
+func (m *Machine) Protect(addr, length uint64, prot Prot) error {
+	if err := checkRange(addr, length); err != nil {
+		return err
+	}
+	flags := entryFlags(prot)
+	var less []run
+	err := m.leaves(addr, length, func(e *uint64, _, size uint64) {
+		v := atomic.LoadUint64(e)
+		atomic.StoreUint64(e, v&^entryPermissions|flags)
+		if takesAway(v, flags) {
+			less = appendRun(less, run{frameOf(v), size / PageSize})
+		}
+	})
+	return m.forget(less, err)
+}
+
+// takesAway says whether new flags allow less than the old entry.
+func takesAway(old, flags uint64) bool {
+	had := old & (ptePresent | pteWrite)
+	return had&^flags != 0 || old&pteNX == 0 && flags&pteNX != 0
+}
+
+// forget makes the guest lose what it has cached of frames that stay mapped.
+func (m *Machine) forget(runs []run, err error) error {
+	if len(runs) == 0 {
+		return err
+	}
+	m.flush()
+	if m.host.Stub != StubUser {
+		return err
+	}
+	// A KVM that shadows the tables does not see the new entries. Taking the
+	// host's own access away for a moment makes its mmu notifier drop the old.
+	for _, r := range runs {
+		mem := m.hostFrames(r)
+		e := unix.Mprotect(mem, unix.PROT_READ)
+		if e == nil {
+			e = unix.Mprotect(mem, unix.PROT_READ|unix.PROT_WRITE)
+		}
+		if e != nil && err == nil {
+			err = fmt.Errorf("vmm: taking permissions away: %w", e)
+		}
+	}
+	return err
+}
+
+// forgetAll makes KVM forget the whole slot.
+func (m *Machine) forgetAll() error {
+	m.flush()
+	if m.host.Stub != StubUser {
+		return nil
+	}
+	region := kvm.MemoryRegion{Slot: ramSlot, GuestPhys: ramBase}
+	if err := m.vm.SetMemoryRegion(region, nil); err != nil {
+		return err
+	}
+	return m.vm.SetMemoryRegion(region, m.ram)
+}
+
+// clear empties a leaf entry and gives what was there.
+func (m *Machine) clear(e *uint64, addr uint64) uint64 {
+	v := atomic.SwapUint64(e, 0)
+	if v&pteHuge != 0 && m.host.Stub == StubUser {
+		m.wasHuge[addr/hugeSize] = struct{}{}
+	}
+	return v
+}
+
+// forgetHuge is called before anything is mapped where a huge page may have
+// been. A shadowing KVM keeps a table of its own for a huge page that the host
+// backs with small ones, and would fill that table with frames it was not made
+// for; so it starts anew.
+func (m *Machine) forgetHuge(addr uint64) {
+	if _, was := m.wasHuge[addr/hugeSize]; was {
+		clear(m.wasHuge)
+		_ = m.forgetAll() // fails only where the slot could not have been made
+	}
+}
+
+// flush makes every processor drop its translations before it runs again.
+func (m *Machine) flush() {
+	for _, c := range m.cpus {
+		c.flushTLB = true
+	}
+}
+
+// Move takes what is mapped in [from, from+length) to the address to, where
+// nothing is mapped.
+func (m *Machine) Move(from, to, length uint64) error {
+	if err := checkRange(from, length); err != nil {
+		return err
+	}
+	if err := checkRange(to, length); err != nil {
+		return err
+	}
+	if missing := m.tables.missing(to, length, 0); missing > m.tables.room() || m.backed()+(missing+2)*PageSize > m.limit {
+		return ErrNoMemory
+	}
+	var moved []run
+	err := m.leaves(from, length, func(e *uint64, addr, size uint64) {
+		v := m.clear(e, addr)
+		moved = appendRun(moved, run{frameOf(v), size / PageSize})
+		m.place(to+(addr-from), v, size)
+	})
+	return m.forget(moved, err)
+}
+
+// place writes the entry of a moved page; a huge one stays huge only where it
+// is aligned and there is no table yet.
+func (m *Machine) place(addr, entry, size uint64) {
+	m.forgetHuge(addr)
+	if size == hugeSize && addr%hugeSize == 0 {
+		if e, found := m.tables.walk(addr, 1); e == nil || found == 1 && atomic.LoadUint64(e) == 0 {
+			atomic.StoreUint64(m.tables.make(addr, 1), entry)
+			return
+		}
+	}
+	for off := uint64(0); off < size; off += PageSize {
+		m.tables.set(addr+off, entry&^pteHuge+off)
+	}
+}
+
+// View gives the host's view of guest memory from addr on: as many of length
+// bytes as lie together, nil if the page of addr is not mapped. It ignores
+// permissions, counts the pages as touched, and is valid until the next Unmap
+// or Move.
+func (m *Machine) View(addr, length uint64) []byte {
+	if addr >= UserEnd || length == 0 {
+		return nil
+	}
+	var view run // in bytes of the slot
+	for view.n < length {
+		e, level := m.tables.walk(addr+view.n, 0)
+		if e == nil {
+			break
+		}
+		v := atomic.LoadUint64(e)
+		if v == 0 {
+			break
+		}
+		if v&pteAccessed == 0 {
+			atomic.OrUint64(e, pteAccessed)
+		}
+		size := uint64(1) << (12 + 9*uint(level))
+		off := (addr + view.n) & (size - 1)
+		at := v&pteAddr&^(size-1) - ramBase + off
+		if view.n == 0 {
+			view.first = at
+		} else if view.first+view.n != at {
+			break
+		}
+		view.n += size - off
+	}
+	if view.n == 0 {
+		return nil
+	}
+	n := min(view.n, length)
+	return m.ram[view.first : view.first+n : view.first+n]
+}
+
+// SetScratch tells what else counts against the limit, in bytes.
+func (m *Machine) SetScratch(n uint64) { m.scratch = n }
+
+// Usage walks the tables and counts.
+func (m *Machine) Usage() Usage {
+	touched := m.gone
+	m.eachLeaf(func(e *uint64, _, size uint64) {
+		if atomic.LoadUint64(e)&pteAccessed != 0 {
+			touched += size
+		}
+	})
+	return Usage{Limit: m.limit, Backed: m.backed(), Touched: touched}
+}
+
+// reclaim takes back what was mapped ahead and never touched: its entries go,
+// and a touch brings them back.
+func (m *Machine) reclaim() {
+	var gone []run
+	m.eachLeaf(func(e *uint64, addr, size uint64) {
+		if v := atomic.LoadUint64(e); v&pteAccessed == 0 {
+			m.clear(e, addr)
+			gone = appendRun(gone, run{frameOf(v), size / PageSize})
+		}
+	})
+	_ = m.release(gone, nil) // DONTNEED of a mapping of our own does not fail
+}
+
+// eachLeaf visits every mapped entry of user space.
+func (m *Machine) eachLeaf(fn func(e *uint64, addr, size uint64)) {
+	m.visit(m.tables.root, levels-1, 0, fn)
+}
+
+func (m *Machine) visit(table uint64, level int, base uint64, fn func(e *uint64, addr, size uint64)) {
+	size := uint64(1) << (12 + 9*uint(level))
+	for i := range uint64(512) {
+		e := m.tables.entry(table, i)
+		v := atomic.LoadUint64(e)
+		addr := base + i*size
+		switch {
+		case v == 0 || addr >= UserEnd:
+		case level == 0 || v&pteHuge != 0:
+			fn(e, addr, size)
+		default:
+			m.visit(v&pteAddr, level-1, addr, fn)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package vmm
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// errProbe says that the probe guest did something that no known kind of host
+// does.
+var errProbe = errors.New("vmm: this KVM handles SYSCALL in a way we do not know")
+
+// errorFetchUser is the error code of a page fault by an instruction fetch in
+// ring 3 from a page that is there (Intel SDM vol. 3, 4.7).
+const errorFetchUser = 1<<0 | 1<<2 | 1<<4
+
+// probe runs a guest of three instructions to find out where SYSCALL leads.
+// The stub is a page of ring 0 at first. Hardware enters ring 0 and executes
+// it; a paravirtual KVM stays in ring 3 and faults on it, and then the stub
+// becomes a page of ring 3, with a TSS that lets it use its one port.
+func (m *Machine) probe(c *CPU) error {
+	c.reset()
+	r := c.Regs()
+	r.RIP, r.RFLAGS = systemAddr(pageProbe), rflagsFixed
+	e, err := c.exit()
+	if err != nil {
+		return err
+	}
+	visible, ring0, rip := uint32(r.RBX) != 0, c.sregs().CS.DPL == 0, r.RIP
+	if err := c.complete(); err != nil {
+		return err
+	}
+	c.reset()
+	// CPUID 0x40000000 is the hypervisor's leaf; the guest is shown none.
+	m.host.CPUIDVisible = visible
+	switch {
+	case e.port == portStub && ring0:
+		m.host.Stub = StubSupervisor
+	case e.port == portHandler+vectorPF && e.frame.err == errorFetchUser && e.frame.rip == systemAddr(pageStub):
+		m.host.Stub = StubUser
+		m.writeStub(stubUser)
+		m.mapSystem(pageStub, pteUser)
+		m.writeCPUPage(c.id)
+	default:
+		return fmt.Errorf("%w: it ended at port %#x, RIP %#x", errProbe, e.port, rip)
+	}
+	return m.removeProbe()
+}
+
+// removeProbe takes the probe's page away from the guest for good.
+func (m *Machine) removeProbe() error {
+	atomic.StoreUint64(m.tables.make(systemAddr(pageProbe), 0), 0)
+	m.flush()
+	if err := unix.Madvise(m.systemPage(pageProbe), unix.MADV_DONTNEED); err != nil {
+		return fmt.Errorf("vmm: removing the probe: %w", err)
+	}
+	return nil
+}

@@ -210,7 +210,7 @@ static void test_threads(void)
 	TRY(syscall(SYS_futex, &word, WAKE | REALTIME, 1, 0, 0, 0));
 	say("# calls that are not there");
 	TRY(syscall(9999));
-	TRY(syscall(335));
+	TRY(syscall(400));
 	TRY(syscall(-1L));
 	TRY(syscall(511));
 	IS(syscall(SYS_getppid | 0x100000000L) >= 0); // the number is 32 bits wide

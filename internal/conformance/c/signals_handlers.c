@@ -146,9 +146,9 @@ static void test_faults(void)
 	say("left by %d", n);
 	on(SIGFPE, leave, 0);
 	n = sigsetjmp(back, 1);
-	volatile int zero = 0;
+	volatile int zero = 0, seven = 7;
 	if (n == 0)
-		say("%d", 1 / zero);
+		say("%d", seven / zero);
 	say("left by %d", n);
 	on(SIGILL, skip, SA_SIGINFO);
 	unsigned long rbx = 1;

@@ -56,7 +56,7 @@ func (h *harness) close() error {
 	h.killLeftovers()
 	h.reapOrphans()
 	h.null.Close()
-	return errors.Join(err, os.RemoveAll(h.runDir))
+	return errors.Join(err, unmountBelow(h.runDir), os.RemoveAll(h.runDir))
 }
 
 func projectRoot() (string, error) {

@@ -37,11 +37,20 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, o); err != nil {
+	err := bench(ctx, o)
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+	}
+	switch {
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	case err != nil:
 		os.Exit(1)
 	}
 }
+
+// errUsage marks a command line that can't be meant.
+var errUsage = errors.New("wrong use, see -help")
 
 // options are the command line.
 type options struct {
@@ -115,7 +124,7 @@ func chooseMeasures(all []measure, wanted []string) ([]measure, error) {
 	}
 	for _, name := range wanted {
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("no measure %q: choose from %s", name, strings.Join(known, ","))
+			return nil, fmt.Errorf("no measure %q, choose from %s: %w", name, strings.Join(known, ","), errUsage)
 		}
 	}
 	if len(wanted) == 0 {

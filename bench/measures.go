@@ -40,7 +40,7 @@ func (h *harness) measureNoop(ctx context.Context, runtimes []*runtime) error {
 	h.budgetRatio("no-op start to exit: cell / runc", r, "cell", "runc", wall, atMost, 0.3)
 	h.budgetRatio("no-op start to exit: cell / crun", r, "cell", "crun", wall, atMost, 1)
 	h.budgetRatio("no-op start to exit: cell / runsc", r, "cell", "runsc", wall, atMost, 0.1)
-	return nil
+	return h.crossCheck(ctx, runtimes)
 }
 
 // measureCompute is arithmetic in caches, by integers and by floating point.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	goruntime "runtime"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -51,4 +52,25 @@ func isolate() error {
 	}
 	err = syscall.Exec(self, os.Args, append(os.Environ(), inNamespace+"=1"))
 	return fmt.Errorf("start %s again in its namespace: %w", self, err)
+}
+
+// unmountBelow takes away the mounts that a runtime left under dir: runsc keeps
+// an empty network namespace mounted in its state folder. A folder with a mount
+// in it can't be removed.
+func unmountBelow(dir string) error {
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(data)) {
+		// proc(5), /proc/PID/mountinfo: the fifth field is the mount point.
+		fields := strings.Fields(line)
+		if len(fields) < 5 || !strings.HasPrefix(fields[4], dir+"/") {
+			continue
+		}
+		if err := unix.Unmount(fields[4], unix.MNT_DETACH); err != nil && err != unix.EINVAL {
+			return fmt.Errorf("unmount %s: %w", fields[4], err)
+		}
+	}
+	return nil
 }

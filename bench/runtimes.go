@@ -42,7 +42,7 @@ func (h *harness) selectRuntimes(ctx context.Context, wanted []string) ([]*runti
 	all := h.runtimes()
 	for _, name := range wanted {
 		if !slices.Contains(names(all), name) {
-			return nil, fmt.Errorf("no runtime %q: choose from %s", name, strings.Join(names(all), ","))
+			return nil, fmt.Errorf("no runtime %q, choose from %s: %w", name, strings.Join(names(all), ","), errUsage)
 		}
 	}
 	var chosen []*runtime

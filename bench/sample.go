@@ -59,6 +59,12 @@ func (r *results) series(runtime, part string) []float64 {
 	return r.values[runtime][part]
 }
 
+// quiet is the pause before each sample. A container's network namespace is
+// taken down in the background after its runtime has ended, and a runtime that
+// makes one in that time waits for it: without a pause each runtime would pay
+// for the one before it.
+const quiet = 200 * time.Millisecond
+
 // contender is one column of a measure: something that can be run again and
 // again and yields parts.
 type contender struct {
@@ -77,6 +83,9 @@ func (h *harness) alternate(ctx context.Context, contenders []contender, warmups
 		for _, c := range contenders {
 			if r.failed[c.name] != nil {
 				continue
+			}
+			if err := sleep(ctx, quiet); err != nil {
+				return nil, err
 			}
 			parts, err := c.once(ctx)
 			if ctx.Err() != nil {

@@ -17,6 +17,8 @@ var tools = []struct {
 	runtime         string // the runtime that needs it; "" for every run
 }{
 	{"musl-gcc", "musl-tools", ""},
+	{"make", "make", ""},
+	{"hyperfine", "hyperfine", ""},
 	{"runc", "runc", "crun runc runsc docker"},
 	{"crun", "crun", "crun"},
 	{"dockerd", "docker.io", "docker"},

@@ -94,6 +94,7 @@ func (t *Thread) enter() func() {
 	alive := t.p.end == nil
 	return func() {
 		t.p.counts.time += time.Since(begin) - t.waited
+		t.p.ident.waited += t.waited
 		if alive && t.p.end != nil {
 			t.traceEnd()
 		}

@@ -38,6 +38,7 @@ type identity struct {
 	name        [16]byte // comm: PR_SET_NAME
 	limits      [rlimits]rlimit
 	started     time.Duration // uptime of the world at start
+	waited      time.Duration // spent in waits
 	dumpable    uint64
 	noNewPrivs  uint64
 	nice        int

@@ -40,6 +40,15 @@ type region struct {
 
 func (r *region) length() uint64 { return r.end - r.start }
 
+// low is where the space begins that others must leave to r: below a growing
+// stack Linux keeps a gap.
+func (r *region) low() uint64 {
+	if r.flags&regionStack != 0 {
+		return r.start - min(r.start, stackGuard)
+	}
+	return r.start
+}
+
 // fileOffset is the position in the file of an address in r.
 func (r *region) fileOffset(addr uint64) int64 { return r.off + int64(addr-r.start) }
 
@@ -87,6 +96,12 @@ func (l *regionList) at(addr uint64) *region {
 func (l *regionList) overlaps(start, end uint64) bool {
 	i := l.from(start)
 	return i < len(l.list) && l.list[i].start < end
+}
+
+// crowds says the same of regions with the gaps below stacks.
+func (l *regionList) crowds(start, end uint64) bool {
+	i := l.from(start)
+	return i < len(l.list) && l.list[i].low() < end
 }
 
 // covered says how far [start, end) is covered by regions without a hole.
@@ -182,8 +197,8 @@ func (l *regionList) gap(length, align, low, high uint64) (uint64, bool) {
 	top := high
 	for i := l.from(high - 1); ; i-- {
 		// The free range below top ends at the end of region i-1 or at low.
-		if i < len(l.list) && l.list[i].start < top {
-			top = l.list[i].start
+		if i < len(l.list) && l.list[i].low() < top {
+			top = l.list[i].low()
 		}
 		bottom := low
 		if i > 0 {

@@ -10,3 +10,4 @@ func (l *traceLine) done(value uint64, e errno) {}
 func (t *Thread) traceUnsupported(nr uint32, a args) {}
 func (t *Thread) traceSignal(info sigInfo)           {}
 func (t *Thread) traceEnd()                          {}
+func (t *Process) traceStart()                       {}

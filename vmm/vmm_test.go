@@ -291,7 +291,11 @@ func BenchmarkFloor(b *testing.B) {
 	c.vcpu.Dirty(kvm.SyncRegs)
 	c.vcpu.Sync(0)
 	for b.Loop() {
-		if err := c.vcpu.Run(); err != nil && err != unix.EINTR {
+		err := c.vcpu.Run()
+		for err == unix.EINTR {
+			err = c.vcpu.Run()
+		}
+		if err != nil {
 			b.Fatal(err)
 		}
 		if c.vcpu.ExitReason() != kvm.ExitIO {

@@ -169,6 +169,9 @@ func rootMode(id Mount) uint32 {
 func (m *mount) openHost(path string) (*hostFolder, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
+		if info, e := os.Stat(path); e == nil && !info.IsDir() {
+			err = unix.ENOTDIR
+		}
 		return nil, m.refuse(path, err)
 	}
 	defer root.Close()
@@ -241,6 +244,9 @@ func (m *mount) countFolder(path string, f *hostFolder, depth int) error {
 		return &FolderError{m.id, path, fmt.Sprintf("has folders nested deeper than %d: move some of them elsewhere", maxDepth), unix.ELOOP}
 	}
 	entries, e := f.list()
+	if e != 0 && depth > 0 {
+		return nil // what cannot be read counts nothing, and is closed to the payload too
+	}
 	if e != 0 {
 		return m.refuse(path, e)
 	}
@@ -257,7 +263,7 @@ func (m *mount) countFolder(path string, f *hostFolder, depth int) error {
 		case n.kind == KindDir:
 			sub, e := f.enter(entry.Name, n)
 			if e != 0 {
-				return m.refuse(path+"/"+entry.Name, e)
+				continue
 			}
 			err := m.countFolder(path+"/"+entry.Name, sub.(*hostFolder), depth+1)
 			sub.drop()

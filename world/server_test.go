@@ -131,13 +131,21 @@ func TestNewServerRefuses(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	writeFile(t, file, "")
+	sealed := filepath.Join(dir, "sealed")
+	if err := os.Mkdir(sealed, 0755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("none", sealed, "tmpfs", unix.MS_RDONLY, ""); err != nil {
+		t.Skipf("mounting a read-only file system needs root: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(sealed, unix.MNT_DETACH) })
 	for name, c := range map[string]struct {
 		o    Options
 		want error
 	}{
 		"a missing folder":        {Options{In: filepath.Join(dir, "none")}, fs.ErrNotExist},
 		"a file for a folder":     {Options{App: file}, unix.ENOTDIR},
-		"a read-only file system": {Options{Out: "/proc"}, fs.ErrPermission},
+		"a read-only file system": {Options{Out: sealed}, unix.EROFS},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := NewServer(c.o)
@@ -145,10 +153,19 @@ func TestNewServerRefuses(t *testing.T) {
 				s.Close()
 			}
 			var refused *FolderError
-			if !errors.As(err, &refused) {
-				t.Fatalf("NewServer(%+v) = %v, want a FolderError", c.o, err)
+			if !errors.As(err, &refused) || !errors.Is(err, c.want) {
+				t.Fatalf("NewServer(%+v) = %v, want a FolderError of %v", c.o, err, c.want)
 			}
-			t.Log(err)
 		})
 	}
+}
+
+// countFDs counts this process's descriptors.
+func countFDs(t testing.TB) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
 }

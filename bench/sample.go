@@ -59,12 +59,6 @@ func (r *results) series(runtime, part string) []float64 {
 	return r.values[runtime][part]
 }
 
-// quiet is the pause before each sample. A container's network namespace is
-// taken down in the background after its runtime has ended, and a runtime that
-// makes one in that time waits for it: without a pause each runtime would pay
-// for the one before it.
-const quiet = 200 * time.Millisecond
-
 // contender is one column of a measure: something that can be run again and
 // again and yields parts.
 type contender struct {
@@ -83,9 +77,6 @@ func (h *harness) alternate(ctx context.Context, contenders []contender, warmups
 		for _, c := range contenders {
 			if r.failed[c.name] != nil {
 				continue
-			}
-			if err := sleep(ctx, quiet); err != nil {
-				return nil, err
 			}
 			parts, err := c.once(ctx)
 			if ctx.Err() != nil {
@@ -141,6 +132,32 @@ func (h *harness) sample(ctx context.Context, w workload, argv []string) (map[st
 	parts := numbers(o.stdout)
 	parts[wall] = o.wall.Seconds()
 	return parts, nil
+}
+
+// inPairs makes each turn of a contender two runs in a row. The second is the
+// sample; the first is the part "first".
+//
+// What a container leaves to the kernel (a network namespace, cgroups, grace
+// periods of RCU) is taken down after its runtime has ended and slows the next
+// start down: crun takes twice as long after another runtime or a pause as
+// after itself. As the second of two, each pays for its own leftovers alone and
+// is as fast as it gets.
+func inPairs(contenders []contender) []contender {
+	var list []contender
+	for _, c := range contenders {
+		list = append(list, contender{c.name, func(ctx context.Context) (map[string]float64, error) {
+			first, err := c.once(ctx)
+			if err != nil {
+				return nil, err
+			}
+			parts, err := c.once(ctx)
+			if err == nil {
+				parts["first"] = first[wall]
+			}
+			return parts, err
+		}})
+	}
+	return list
 }
 
 // measure is contenders and alternate together.

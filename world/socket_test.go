@@ -1,0 +1,258 @@
+package world
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+)
+
+// connect serves s over a socket and gives its client and Serve's result.
+func connect(t testing.TB, s *Server) (*Client, int, chan error) {
+	t.Helper()
+	server, client, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		done <- s.Serve(server)
+		unix.Close(server)
+	}()
+	t.Cleanup(func() { unix.Shutdown(client, unix.SHUT_RDWR); unix.Close(client) })
+	return NewClient(client), client, done
+}
+
+func TestClientSeesTheSameWorld(t *testing.T) {
+	s := newWorld(t, Options{Out: t.TempDir()})
+	c, _, _ := connect(t, s)
+	h, fd := openFD(t, c, "/out/f", unix.O_CREAT|unix.O_RDWR)
+	if resp := do(t, c, Request{Op: OpGrow, Dir: h, Size: 3}, 0); resp.Size != 3 {
+		t.Fatalf("granted %d, want 3", resp.Size)
+	}
+	if _, err := unix.Write(fd, []byte("abc")); err != nil {
+		t.Fatal(err)
+	}
+	if flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); flags&unix.FD_CLOEXEC == 0 {
+		t.Error("a descriptor that was received is not closed on exec")
+	}
+	for _, r := range []Request{
+		{Op: OpStat, Path: "/out/f"}, {Op: OpStat, Path: "/none"}, {Op: OpStat, Path: "/tmp/../dev/null"},
+		{Op: OpStatfs, Path: "/out"}, {Op: OpList, Dir: Root}, {Op: OpPath, Dir: Root},
+		{Op: OpReadlink, Path: "/out/f"}, {Op: OpAccess, Path: "/in", Mode: unix.W_OK},
+	} {
+		got, want := c.Do(r), s.Do(r)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v: over the socket %+v, directly %+v", r, got, want)
+		}
+	}
+	do(t, c, Request{Op: OpClose, Dir: h}, 0)
+	do(t, c, Request{Op: OpStat, Dir: h}, unix.EBADF)
+}
+
+func TestLongListingsComeInPages(t *testing.T) {
+	s := newWorld(t, Options{Files: 2000})
+	c, _, _ := connect(t, s)
+	const files = 1500
+	long := strings.Repeat("n", NameMax-4)
+	for i := range files {
+		name := "/tmp/" + long + string([]byte{'0' + byte(i/1000), '0' + byte(i/100%10), '0' + byte(i/10%10), '0' + byte(i%10)})
+		do(t, c, Request{Op: OpMkdir, Path: name, Mode: 0755}, 0)
+	}
+	h, _ := openFD(t, c, "/tmp", unix.O_DIRECTORY)
+	var names []string
+	for {
+		entries := do(t, c, Request{Op: OpList, Dir: h, Offset: int64(len(names))}, 0).Entries
+		if len(entries) == 0 {
+			break
+		}
+		for _, e := range entries {
+			names = append(names, e.Name)
+		}
+	}
+	if len(names) != files+2 || names[0] != "." || names[1] != ".." {
+		t.Fatalf("got %d names beginning with %q, want %d beginning with . and ..", len(names), names[:2], files+2)
+	}
+	for i := 3; i < len(names); i++ {
+		if names[i-1] >= names[i] {
+			t.Fatalf("names %d and %d are not in order: %q, %q", i-1, i, names[i-1], names[i])
+		}
+	}
+}
+
+func TestServeDropsWhoSendsGarbage(t *testing.T) {
+	valid := appendRequest(nil, &Request{Op: OpStat, Path: "/"})
+	for name, msg := range map[string][]byte{
+		"one byte":             {1},
+		"a request cut short":  valid[:len(valid)-1],
+		"a byte too many":      append(append([]byte(nil), valid...), 0),
+		"an unknown operation": append([]byte{200}, valid[1:]...),
+		"operation 0":          append([]byte{0}, valid[1:]...),
+		"a huge message":       make([]byte, 60<<10),
+		"a path with a NUL":    appendRequest(nil, &Request{Op: OpStat, Path: "/a\x00b"}),
+		"a path too long":      appendRequest(nil, &Request{Op: OpStat, Path: strings.Repeat("a", PathMax)}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newWorld(t, Options{})
+			c, fd, done := connect(t, s)
+			if err := send(fd, msg, -1); err != nil {
+				t.Fatal(err)
+			}
+			if err := wait(t, done); !errors.Is(err, ErrMessage) {
+				t.Fatalf("Serve = %v, want ErrMessage", err)
+			}
+			do(t, c, Request{Op: OpStat, Path: "/"}, unix.EIO)
+			do(t, s, Request{Op: OpStat, Path: "/"}, 0)
+		})
+	}
+}
+
+func wait(t *testing.T, done chan error) error {
+	t.Helper()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(10 * time.Second):
+		t.Fatal("Serve has not returned after 10 s")
+	}
+	return nil
+}
+
+func TestServeEndsWhenTheClientGoes(t *testing.T) {
+	s := newWorld(t, Options{})
+	server, client, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(server) }()
+	c := NewClient(client)
+	openFD(t, c, "/tmp/f", unix.O_CREAT)
+	unix.Close(client)
+	if err := wait(t, done); err != nil {
+		t.Fatalf("Serve = %v, want nil", err)
+	}
+	unix.Close(server)
+}
+
+func TestDescriptorsSentToTheServerAreDropped(t *testing.T) {
+	s := newWorld(t, Options{})
+	c, fd, _ := connect(t, s)
+	do(t, c, Request{Op: OpStat, Path: "/"}, 0)
+	before := countFDs(t)
+	for range 50 {
+		if err := send(fd, appendRequest(nil, &Request{Op: OpStat, Path: "/"}), fd); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.receive(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := countFDs(t); after != before {
+		t.Fatalf("%d descriptors are open after the messages, %d before", after, before)
+	}
+}
+
+func TestClientWithoutFreeDescriptors(t *testing.T) {
+	s := newWorld(t, Options{})
+	c, _, _ := connect(t, s)
+	do(t, c, Request{Op: OpOpen, Path: "/tmp/f", Flags: unix.O_CREAT}, 0)
+	s.mu.Lock()
+	n := len(s.handles)
+	s.mu.Unlock()
+	if n != 2 {
+		t.Fatalf("%d slots for handles, want 2", n)
+	}
+}
+
+func genRequest(t *rapid.T) Request {
+	i64, u32 := rapid.Int64(), rapid.Uint32()
+	text := rapid.StringMatching(`[^\x00]{0,200}`)
+	tm := func() Time {
+		return Time{rapid.Bool().Draw(t, "omit"), rapid.Bool().Draw(t, "now"), i64.Draw(t, "sec"), i64.Draw(t, "nsec")}
+	}
+	return Request{Op: Op(rapid.IntRange(1, int(OpCreate)).Draw(t, "op")),
+		Dir: Handle(u32.Draw(t, "dir")), Path: text.Draw(t, "path"), Dir2: Handle(u32.Draw(t, "dir2")),
+		Path2: text.Draw(t, "path2"), Flags: u32.Draw(t, "flags"), Mode: u32.Draw(t, "mode"),
+		Offset: i64.Draw(t, "offset"), Size: i64.Draw(t, "size"), Times: [2]Time{tm(), tm()},
+		Scratch: i64.Draw(t, "scratch")}
+}
+
+func TestRequestRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := genRequest(t)
+		got, err := decodeRequest(appendRequest(nil, &want))
+		if err != nil || got != want {
+			t.Fatalf("got %+v, %v, want %+v", got, err, want)
+		}
+	})
+}
+
+func TestResponseRoundTrip(t *testing.T) {
+	i64, u64, u32 := rapid.Int64(), rapid.Uint64(), rapid.Uint32()
+	kind := rapid.Custom(func(t *rapid.T) Kind { return Kind(rapid.IntRange(0, int(KindLink)).Draw(t, "kind")) })
+	ts := rapid.Custom(func(t *rapid.T) Timespec { return Timespec{i64.Draw(t, "sec"), i64.Draw(t, "nsec")} })
+	rapid.Check(t, func(t *rapid.T) {
+		want := Response{Errno: errno(rapid.Uint16().Draw(t, "errno")), Handle: Handle(u32.Draw(t, "handle")),
+			Kind: kind.Draw(t, "kind"), FD: rapid.IntRange(-1, 0).Draw(t, "fd"), Size: i64.Draw(t, "size"),
+			Text: rapid.StringN(0, 300, 2000).Draw(t, "text"), Scratch: i64.Draw(t, "scratch"),
+			Stat: Stat{u64.Draw(t, "dev"), u64.Draw(t, "ino"), u32.Draw(t, "mode"), u32.Draw(t, "nlink"), u64.Draw(t, "rdev"),
+				i64.Draw(t, "size"), i64.Draw(t, "blocks"), rapid.Int32().Draw(t, "blksize"),
+				ts.Draw(t, "atime"), ts.Draw(t, "mtime"), ts.Draw(t, "ctime"), Mount(rapid.IntRange(0, int(mounts)-1).Draw(t, "mount"))},
+			Statfs: Statfs{i64.Draw(t, "type"), i64.Draw(t, "bsize"), u64.Draw(t, "blocks"), u64.Draw(t, "bfree"),
+				u64.Draw(t, "files"), u64.Draw(t, "ffree"), rapid.Bool().Draw(t, "ro")},
+		}
+		for range rapid.IntRange(0, 20).Draw(t, "entries") {
+			want.Entries = append(want.Entries, Entry{rapid.StringMatching(`[^\x00/]{1,60}`).Draw(t, "name"), u64.Draw(t, "ino"), kind.Draw(t, "kind")})
+		}
+		got, err := decodeResponse(appendResponse(nil, &want))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %+v, %v, want %+v", got, err, want)
+		}
+	})
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(appendRequest(nil, &Request{Op: OpRename, Path: "a", Path2: "b", Flags: RenameNoReplace}))
+	f.Add(appendResponse(nil, &Response{FD: -1, Text: "/x", Entries: []Entry{{"a", 1, KindDir}}}))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		if r, err := decodeRequest(msg); err == nil {
+			if again := appendRequest(nil, &r); string(again) != string(msg) {
+				t.Errorf("request %x decodes to %+v, which encodes to %x", msg, r, again)
+			}
+		}
+		if r, err := decodeResponse(msg); err == nil {
+			if again := appendResponse(nil, &r); string(again) != string(msg) {
+				t.Errorf("response %x decodes to %+v, which encodes to %x", msg, r, again)
+			}
+		}
+	})
+}
+
+func BenchmarkRoundTrip(b *testing.B) {
+	s := newWorld(b, Options{})
+	c, _, _ := connect(b, s)
+	for b.Loop() {
+		if resp := c.Do(Request{Op: OpStat, Path: "/tmp"}); resp.Errno != 0 {
+			b.Fatal(resp.Errno)
+		}
+	}
+}
+
+func BenchmarkOpenClose(b *testing.B) {
+	s := newWorld(b, Options{Out: b.TempDir()})
+	c, _, _ := connect(b, s)
+	for b.Loop() {
+		resp := c.Do(Request{Op: OpOpen, Path: "/out/f", Flags: unix.O_CREAT | unix.O_RDWR, Mode: 0644})
+		if resp.Errno != 0 {
+			b.Fatal(resp.Errno)
+		}
+		unix.Close(resp.FD)
+		c.Do(Request{Op: OpClose, Dir: resp.Handle})
+	}
+}

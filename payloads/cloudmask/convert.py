@@ -5,7 +5,7 @@
 
 Without --model the PyPI package s2cloudless is fetched by version and hash
 with pip. The same input gives the same file to the byte. Only the standard
-library is used. README.md describes the format; model.c reads it.
+library is used. README.md describes the format; src/model.c reads it.
 """
 
 import argparse
@@ -25,7 +25,7 @@ MODEL_NAME = "s2cloudless/models/pixel_s2_cloud_detector_lightGBM_v0.1.txt"
 MODEL_SHA256 = "0f92b6822cc0ad42982f55bab9b1688329e119451ad9a9e0a56384b9f37bc61d"
 
 FEATURES = 10  # B01 B02 B04 B05 B08 B8A B09 B10 B11 B12
-SHIFT = 6  # adaptation rate of the bit model; model.c has the same
+SHIFT = 6  # adaptation rate of the bit model; src/model.c has the same
 RAW_BITS = 45  # bits of a leaf's mantissa that no model predicts
 
 
@@ -84,7 +84,7 @@ def parse(text):
 
 
 class Encoder:
-    """A range coder with a 64-bit interval; model.c holds the decoder."""
+    """A range coder with a 64-bit interval; src/model.c holds the decoder."""
 
     def __init__(self):
         self.low, self.range, self.out = 0, (1 << 64) - 1, bytearray()

@@ -1,4 +1,4 @@
-/* Reads the model file; convert.py writes it, README.md describes it. */
+/* Reads the model file; ../convert.py writes it, ../README.md describes it. */
 #include "cloudmask.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* cloudmask: for each Sentinel-2 frame in a folder the cloud probability, the
- * cloud mask and a STAC item. README.md says what goes in and what comes out. */
+ * cloud mask and a STAC item. ../README.md says what goes in and what comes out. */
 #include "cloudmask.h"
 
 #include <dirent.h>

@@ -28,29 +28,6 @@ func (inWorld) stat(p *Process, f *openFile) (world.Stat, errno) {
 func (inWorld) ready(*openFile) (int16, int) { return always, -1 }
 func (inWorld) close(*Process, *openFile)    {}
 
-// folder is an open folder; dirs.go lists it.
-type folder struct {
-	inWorld
-}
-
-func (folder) read(*Thread, *openFile, *buffers, int64) (int, errno)  { return 0, unix.EISDIR }
-func (folder) write(*Thread, *openFile, *buffers, int64) (int, errno) { return 0, unix.EISDIR }
-
-func (folder) seek(_ *Process, f *openFile, off int64, whence int32) (int64, errno) {
-	switch whence {
-	case unix.SEEK_CUR:
-		off += f.pos
-	case unix.SEEK_SET:
-	default:
-		return 0, unix.EINVAL
-	}
-	if off < 0 {
-		return 0, unix.EINVAL
-	}
-	f.pos = off
-	return off, 0
-}
-
 // textFile has its whole content in memory: KindText, and the files of /proc
 // as they were when they were opened.
 type textFile struct {

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// maxTransfer is the most that one call moves (MAX_RW_COUNT of
+	// maxRWCount is the most that one call moves (MAX_RW_COUNT of
 	// include/linux/fs.h).
-	maxTransfer = 0x7ffff000
+	maxRWCount = 0x7ffff000
 	// maxIovecs is UIO_MAXIOV of include/uapi/linux/uio.h.
 	maxIovecs = 1024
 	iovecSize = 16
@@ -36,12 +36,13 @@ type buffers struct {
 	p      *Process
 	access Prot // what the call does to the memory: ProtWrite for read(2)
 	vec    []iovec
+	local  []byte // instead of guest memory
 	left   uint64
 }
 
 // buffer makes buffers of one piece; access_ok was checked.
 func (p *Process) buffer(addr, length uint64, access Prot) *buffers {
-	length = min(length, maxTransfer)
+	length = min(length, maxRWCount)
 	return &buffers{p: p, access: access, vec: []iovec{{addr, length}}, left: length}
 }
 
@@ -72,12 +73,12 @@ func (p *Process) importIovec(addr, count uint64, access Prot) (*buffers, errno)
 	for i := range b.vec {
 		v := &b.vec[i]
 		if count == 1 { // import_ubuf() cuts before it checks
-			v.length = min(v.length, maxTransfer)
+			v.length = min(v.length, maxRWCount)
 		}
 		if !accessOK(v.addr, v.length) {
 			return nil, unix.EFAULT
 		}
-		v.length = min(v.length, maxTransfer-b.left)
+		v.length = min(v.length, maxRWCount-b.left)
 		b.left += v.length
 	}
 	return b, 0
@@ -88,6 +89,13 @@ func (p *Process) importIovec(addr, count uint64, access Prot) (*buffers, errno)
 // left). They are valid while the process does not wait.
 func (b *buffers) pieces(limit int) (list [][]byte, sum int) {
 	limit = min(limit, gatherBytes)
+	if b.local != nil {
+		n := min(limit, len(b.local), int(b.left))
+		if n == 0 {
+			return nil, 0
+		}
+		return [][]byte{b.local[:n:n]}, n
+	}
 	for _, v := range b.vec {
 		for v.length > 0 {
 			if sum == limit || len(list) == gatherPieces {
@@ -110,6 +118,10 @@ func (b *buffers) pieces(limit int) (list [][]byte, sum int) {
 func (b *buffers) advance(n int) {
 	rest := uint64(n)
 	b.left -= rest
+	if b.local != nil {
+		b.local = b.local[n:]
+		return
+	}
 	for rest > 0 {
 		v := &b.vec[0]
 		m := min(rest, v.length)

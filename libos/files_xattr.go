@@ -1,0 +1,109 @@
+package libos
+
+import "golang.org/x/sys/unix"
+
+// The world's files have no extended attributes: the calls check what Linux
+// checks and then answer as on a file system without them (fs/xattr.c).
+const (
+	xattrNameMax = 255
+	xattrSizeMax = 65536
+)
+
+// xattrTarget says how a call of the family names its file.
+type xattrTarget uint8
+
+const (
+	xattrPath xattrTarget = iota
+	xattrLink             // a path whose final link is not followed
+	xattrFD
+)
+
+// xattrNode finds the file of a call.
+func (t *Thread) xattrNode(kind xattrTarget, first uint64) errno {
+	if kind == xattrFD {
+		_, e := t.p.files.get(int(int32(first)))
+		return e
+	}
+	n, e := t.p.node(unix.AT_FDCWD, first, false)
+	if e != 0 {
+		return e
+	}
+	_, e = t.p.statNode(n, kind == xattrLink)
+	return e
+}
+
+// xattrName is import_xattr_name(): ERANGE for a name that is empty or too
+// long.
+func (t *Thread) xattrName(addr uint64) errno {
+	name, e := t.p.copyString(addr, xattrNameMax+1)
+	if e == unix.ENAMETOOLONG || e == 0 && name == "" {
+		return unix.ERANGE
+	}
+	return e
+}
+
+// noAttribute makes getxattr and removexattr.
+func noAttribute(kind xattrTarget) func(*Thread, args) (uint64, errno) {
+	return func(t *Thread, a args) (uint64, errno) {
+		e := t.xattrName(a[1])
+		if kind == xattrFD { // the descriptor is looked up before the name
+			_, bad := t.p.files.get(a.fd(0))
+			e = cmpErrno(bad, e)
+		}
+		if e == 0 {
+			e = t.xattrNode(kind, a[0])
+		}
+		return 0, cmpErrno(e, unix.EOPNOTSUPP)
+	}
+}
+
+// setAttribute makes setxattr.
+func setAttribute(kind xattrTarget) func(*Thread, args) (uint64, errno) {
+	return func(t *Thread, a args) (uint64, errno) {
+		if kind == xattrFD {
+			if _, e := t.p.files.get(a.fd(0)); e != 0 {
+				return 0, e
+			}
+		}
+		if a.uint(4)&^(unix.XATTR_CREATE|unix.XATTR_REPLACE) != 0 {
+			return 0, unix.EINVAL
+		}
+		if e := t.xattrName(a[1]); e != 0 {
+			return 0, e
+		}
+		if a[3] > xattrSizeMax {
+			return 0, unix.E2BIG
+		}
+		value := make([]byte, a[3])
+		if t.p.copyIn(value, a[2]) < len(value) {
+			return 0, unix.EFAULT
+		}
+		return 0, cmpErrno(t.xattrNode(kind, a[0]), unix.EOPNOTSUPP)
+	}
+}
+
+// listAttributes makes listxattr, which finds none.
+func listAttributes(kind xattrTarget) func(*Thread, args) (uint64, errno) {
+	return func(t *Thread, a args) (uint64, errno) {
+		return 0, t.xattrNode(kind, a[0])
+	}
+}
+
+func xattrCalls() []call {
+	name := Arg{Name: "name", Kind: ArgString}
+	size := Arg{Name: "size", Kind: ArgSize}
+	return []call{
+		fileRow(unix.SYS_SETXATTR, "setxattr", setAttribute(xattrPath), argPath, name, argBufIn, size, argFlags),
+		fileRow(unix.SYS_LSETXATTR, "lsetxattr", setAttribute(xattrLink), argPath, name, argBufIn, size, argFlags),
+		fileRow(unix.SYS_FSETXATTR, "fsetxattr", setAttribute(xattrFD), argFD, name, argBufIn, size, argFlags),
+		fileRow(unix.SYS_GETXATTR, "getxattr", noAttribute(xattrPath), argPath, name, argBufOut, size),
+		fileRow(unix.SYS_LGETXATTR, "lgetxattr", noAttribute(xattrLink), argPath, name, argBufOut, size),
+		fileRow(unix.SYS_FGETXATTR, "fgetxattr", noAttribute(xattrFD), argFD, name, argBufOut, size),
+		fileRow(unix.SYS_LISTXATTR, "listxattr", listAttributes(xattrPath), argPath, argBufOut, size),
+		fileRow(unix.SYS_LLISTXATTR, "llistxattr", listAttributes(xattrLink), argPath, argBufOut, size),
+		fileRow(unix.SYS_FLISTXATTR, "flistxattr", listAttributes(xattrFD), argFD, argBufOut, size),
+		fileRow(unix.SYS_REMOVEXATTR, "removexattr", noAttribute(xattrPath), argPath, name),
+		fileRow(unix.SYS_LREMOVEXATTR, "lremovexattr", noAttribute(xattrLink), argPath, name),
+		fileRow(unix.SYS_FREMOVEXATTR, "fremovexattr", noAttribute(xattrFD), argFD, name),
+	}
+}

@@ -47,6 +47,8 @@ type identity struct {
 	slack       uint64 // PR_SET_TIMERSLACK
 	keepCaps    uint64
 	thpDisable  uint64
+	persona     uint32
+	policy      int32 // of scheduling
 }
 
 // New makes a process without a program; Load gives it one.
@@ -71,7 +73,7 @@ func New(cfg Config) (*Process, error) {
 }
 
 func newIdentity(cfg Config) identity {
-	id := identity{started: cfg.Clock.Uptime(), dumpable: 1, slack: 50_000}
+	id := identity{started: cfg.Clock.Uptime(), dumpable: 1, slack: defaultSlack}
 	for i := range id.limits {
 		id.limits[i] = rlimit{unlimited, unlimited}
 	}
@@ -84,11 +86,7 @@ func newIdentity(cfg Config) identity {
 	id.limits[12] = rlimit{819200, 819200} // RLIMIT_MSGQUEUE
 	id.limits[13] = rlimit{0, 0}           // RLIMIT_NICE
 	id.limits[14] = rlimit{0, 0}           // RLIMIT_RTPRIO
-	cpus := max(cfg.Platform.CPUs, 1)
-	id.affinity = make([]byte, 8*((cpus+63)/64))
-	for i := range cpus {
-		id.affinity[i/8] |= 1 << (i % 8)
-	}
+	id.affinity = newAffinity(cfg.Platform.CPUs)
 	return id
 }
 

@@ -41,7 +41,7 @@ type action struct {
 type sigInfo struct {
 	sig, code int
 	addr      uint64 // of a fault
-	value     uint64 // of rt_sigqueueinfo
+	sender    uint32 // pid; 0: outside of the world
 }
 
 // sigQueue holds pending signals in the order sent; of the standard ones each
@@ -96,6 +96,7 @@ type signals struct {
 // sigThread is what each thread has of its own.
 type sigThread struct {
 	mask    sigSet
+	awaited sigSet // of rt_sigtimedwait: ends a wait though it is blocked
 	pending sigQueue
 	alt     altStack
 }
@@ -158,7 +159,7 @@ func (t *Thread) force(info sigInfo, fault *Fault) {
 
 // actionable says whether a signal waits for this thread that it may take.
 func (t *Thread) actionable() bool {
-	return (t.pending.set()|t.p.sig.pending.set())&^t.mask != 0
+	return (t.pending.set()|t.p.sig.pending.set())&(^t.mask|t.awaited) != 0
 }
 
 // deliver acts on the signals that wait for this thread.

@@ -1,4 +1,0 @@
-package libos
-
-func processCalls() []call { return nil }
-func signalCalls() []call  { return nil }

@@ -1,0 +1,278 @@
+package libos
+
+import (
+	"encoding/binary"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// signalCalls are the calls of signals that a thread keeps or sends itself.
+func signalCalls() []call {
+	size := Arg{"sigsetsize", ArgUint, 0}
+	pid, tid, sig := Arg{"pid", ArgInt, 0}, Arg{"tid", ArgInt, 0}, Arg{"sig", ArgSignal, 0}
+	return []call{
+		{13, "rt_sigaction", SubjectCore, []Arg{sig, {"act", ArgStructIn, 32}, {"oldact", ArgStructOut, 32}, size}, sysSigaction},
+		{14, "rt_sigprocmask", SubjectCore, []Arg{{"how", ArgInt, 0}, {"set", ArgStructIn, 8}, {"oldset", ArgStructOut, 8}, size}, sysSigprocmask},
+		{34, "pause", SubjectSignals, nil, sysPause},
+		{62, "kill", SubjectCore, []Arg{pid, sig}, sysKill},
+		{127, "rt_sigpending", SubjectSignals, []Arg{{"set", ArgStructOut, 8}, size}, sysSigpending},
+		{128, "rt_sigtimedwait", SubjectSignals, []Arg{{"set", ArgStructIn, 8}, {"info", ArgStructOut, 128}, {"timeout", ArgStructIn, 16}, size}, sysSigtimedwait},
+		{130, "rt_sigsuspend", SubjectSignals, []Arg{{"mask", ArgStructIn, 8}, size}, sysSigsuspend},
+		{131, "sigaltstack", SubjectCore, []Arg{{"ss", ArgStructIn, 24}, {"old_ss", ArgStructOut, 24}}, sysSigaltstack},
+		{200, "tkill", SubjectCore, []Arg{tid, sig}, sysTkill},
+		{234, "tgkill", SubjectCore, []Arg{pid, tid, sig}, sysTgkill},
+	}
+}
+
+const sigSetSize = 8
+
+// knownActionFlags are the sa_flags that Linux keeps (UAPI_SA_FLAGS and
+// SA_RESTORER).
+const knownActionFlags = 0x1 | 0x2 | 0x4 | 0x800 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x4000_0000 | 0x8000_0000
+
+func sysSigaction(t *Thread, a args) (uint64, errno) {
+	if a[3] != sigSetSize {
+		return 0, syscall.EINVAL
+	}
+	var words []uint64
+	if a[1] != 0 {
+		var e errno
+		if words, e = t.p.readWords(a[1], 4); e != 0 {
+			return 0, e
+		}
+	}
+	sig := int(a.int(0))
+	if sig < 1 || sig > lastSignal || words != nil && neverCaught.has(sig) {
+		return 0, syscall.EINVAL
+	}
+	old := t.p.sig.actions[sig]
+	if words != nil {
+		t.p.sig.actions[sig] = action{
+			handler: words[0], flags: words[1] & knownActionFlags, restorer: words[2],
+			mask: sigSet(words[3]) &^ neverCaught,
+		}
+		if t.p.sig.ignored(sig) {
+			t.forget(sig)
+		}
+	}
+	if a[2] != 0 {
+		return 0, t.p.writeWords(a[2], old.handler, old.flags, old.restorer, uint64(old.mask))
+	}
+	return 0, 0
+}
+
+// forget drops pending instances of a signal that is ignored from now on.
+func (t *Thread) forget(sig int) {
+	same := func(info sigInfo) bool { return info.sig == sig }
+	t.pending = slices.DeleteFunc(t.pending, same)
+	t.p.sig.pending = slices.DeleteFunc(t.p.sig.pending, same)
+}
+
+func sysSigprocmask(t *Thread, a args) (uint64, errno) {
+	const block, unblock, setMask = 0, 1, 2
+	if a[3] != sigSetSize {
+		return 0, syscall.EINVAL
+	}
+	old := t.mask
+	if a[1] != 0 {
+		words, e := t.p.readWords(a[1], 1)
+		if e != 0 {
+			return 0, e
+		}
+		set := sigSet(words[0]) &^ neverCaught
+		switch a.int(0) {
+		case block:
+			t.mask |= set
+		case unblock:
+			t.mask &^= set
+		case setMask:
+			t.mask = set
+		default:
+			return 0, syscall.EINVAL
+		}
+	}
+	if a[2] != 0 {
+		return 0, t.p.writeWords(a[2], uint64(old))
+	}
+	return 0, 0
+}
+
+func sysSigpending(t *Thread, a args) (uint64, errno) {
+	if a[1] > sigSetSize {
+		return 0, syscall.EINVAL
+	}
+	set := (t.pending.set() | t.p.sig.pending.set()) & t.mask
+	raw := binary.LittleEndian.AppendUint64(nil, uint64(set))
+	return 0, t.p.writeStruct(a[0], raw[:a[1]])
+}
+
+func sysPause(t *Thread, _ args) (uint64, errno) {
+	_, e := t.wait(nil, -1)
+	return 0, noHandler(e)
+}
+
+func sysSigsuspend(t *Thread, a args) (uint64, errno) {
+	if a[1] != sigSetSize {
+		return 0, syscall.EINVAL
+	}
+	words, e := t.p.readWords(a[0], 1)
+	if e != 0 {
+		return 0, e
+	}
+	old := t.mask
+	t.mask = sigSet(words[0]) &^ neverCaught
+	_, e = t.wait(nil, -1)
+	t.deliver()
+	t.mask = old
+	return 0, noHandler(e)
+}
+
+func sysSigtimedwait(t *Thread, a args) (uint64, errno) {
+	if a[3] != sigSetSize {
+		return 0, syscall.EINVAL
+	}
+	words, e := t.p.readWords(a[0], 1)
+	if e != 0 {
+		return 0, e
+	}
+	timeout := time.Duration(-1)
+	if a[2] != 0 {
+		if timeout, e = t.p.readTimespec(a[2]); e != 0 {
+			return 0, e
+		}
+	}
+	set := sigSet(words[0]) &^ neverCaught
+	info, ok := t.takeAny(set)
+	if !ok && timeout != 0 {
+		t.awaited = set
+		_, e = t.wait(nil, timeout)
+		t.awaited = 0
+		info, ok = t.takeAny(set)
+	}
+	switch {
+	case ok && a[1] != 0:
+		if e := t.p.writeStruct(a[1], info.bytes()); e != 0 {
+			return 0, e
+		}
+		return uint64(info.sig), 0
+	case ok:
+		return uint64(info.sig), 0
+	case e != 0:
+		return 0, syscall.EINTR
+	}
+	return 0, syscall.EAGAIN
+}
+
+// takeAny takes a pending signal of set, the thread's own first.
+func (t *Thread) takeAny(set sigSet) (sigInfo, bool) {
+	if info, ok := t.pending.take(set); ok {
+		return info, true
+	}
+	return t.p.sig.pending.take(set)
+}
+
+// bytes is a siginfo_t (include/uapi/asm-generic/siginfo.h).
+func (info sigInfo) bytes() []byte {
+	raw := make([]byte, 128)
+	binary.LittleEndian.PutUint32(raw, uint32(info.sig))
+	binary.LittleEndian.PutUint32(raw[8:], uint32(info.code))
+	switch {
+	case info.code == codeUser || info.code == codeThread:
+		binary.LittleEndian.PutUint32(raw[16:], info.sender)
+	default:
+		binary.LittleEndian.PutUint64(raw[16:], info.addr)
+	}
+	return raw
+}
+
+// sysKill is kill(2). The process is the only one of its group, and there is
+// none beside it.
+func sysKill(t *Thread, a args) (uint64, errno) {
+	pid, sig := a.int(0), int(a.int(1))
+	if pid != 0 && pid != guestPID && pid != -guestPID {
+		return 0, syscall.ESRCH
+	}
+	if sig < 0 || sig > lastSignal {
+		return 0, syscall.EINVAL
+	}
+	if sig == 0 {
+		return 0, 0
+	}
+	return 0, t.p.send(sigInfo{sig: sig, code: codeUser, sender: guestPID})
+}
+
+func sysTkill(t *Thread, a args) (uint64, errno) {
+	return 0, t.threadKill(guestPID, a.int(0), int(a.int(1)))
+}
+
+func sysTgkill(t *Thread, a args) (uint64, errno) {
+	return 0, t.threadKill(a.int(0), a.int(1), int(a.int(2)))
+}
+
+func (t *Thread) threadKill(pid, tid int32, sig int) errno {
+	switch {
+	case pid <= 0 || tid <= 0:
+		return syscall.EINVAL
+	case pid != guestPID || int(tid) != t.tid:
+		return syscall.ESRCH
+	case sig < 0 || sig > lastSignal:
+		return syscall.EINVAL
+	case sig == 0:
+		return 0
+	}
+	return t.send(sigInfo{sig: sig, code: codeThread, sender: guestPID})
+}
+
+// Flags of sigaltstack(2).
+const (
+	altOnStack    = 1
+	altDisable    = 2
+	altAutoDisarm = 1 << 31
+	altMinSize    = 2048 // MINSIGSTKSZ
+)
+
+// state is what sigaltstack tells of the stack with the stack pointer at sp.
+func (s *altStack) state(sp uint64) uint32 {
+	keep := s.flags & altAutoDisarm
+	switch {
+	case s.size == 0:
+		return altDisable | keep
+	case keep == 0 && sp > s.sp && sp-s.sp <= s.size:
+		return altOnStack
+	}
+	return keep
+}
+
+// sysSigaltstack is sigaltstack(2): do_sigaltstack in kernel/signal.c.
+func sysSigaltstack(t *Thread, a args) (uint64, errno) {
+	var words []uint64
+	if a[0] != 0 {
+		var e errno
+		if words, e = t.p.readWords(a[0], 3); e != 0 {
+			return 0, e
+		}
+	}
+	old, state := t.alt, t.alt.state(t.cpu.Regs().RSP)
+	if words != nil {
+		if state&altOnStack != 0 {
+			return 0, syscall.EPERM
+		}
+		next := altStack{sp: words[0], flags: uint32(words[1]), size: words[2]}
+		switch next.flags &^ altAutoDisarm {
+		case altDisable:
+			next.sp, next.size = 0, 0
+		case 0, altOnStack:
+			if next.size < altMinSize && next != t.alt {
+				return 0, syscall.ENOMEM
+			}
+		default:
+			return 0, syscall.EINVAL
+		}
+		t.alt = next
+	}
+	if a[1] != 0 {
+		return 0, t.p.writeWords(a[1], old.sp, uint64(state), old.size)
+	}
+	return 0, 0
+}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
 )
 
 // A Case is one program run once: what it is given and nothing of what it
@@ -123,9 +124,11 @@ func (t Tree) names() []string {
 	return names
 }
 
-// readTree reads a folder back: each entry's mode and content.
+// readTree reads a folder back: each entry's mode and content, and its time
+// when that is so old that a program must have set it.
 func readTree(dir string) (Tree, error) {
 	tree := Tree{}
+	recent := time.Now().Add(-24 * time.Hour)
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == dir {
 			return err
@@ -149,7 +152,11 @@ func readTree(dir string) (Tree, error) {
 			}
 			content = string(b)
 		}
-		tree[name] = info.Mode().String() + " " + content
+		stamp := ""
+		if info.ModTime().Before(recent) {
+			stamp = info.ModTime().UTC().Format(time.RFC3339Nano) + " "
+		}
+		tree[name] = info.Mode().String() + " " + stamp + content
 		return nil
 	})
 	return tree, err

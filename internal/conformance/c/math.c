@@ -92,7 +92,8 @@ static void test_environment(void)
 	IS(fetestexcept(FE_INVALID) && fetestexcept(FE_DIVBYZERO));
 	r = big * big;
 	IS(fetestexcept(FE_OVERFLOW) && fetestexcept(FE_INEXACT));
-	r = DBL_MIN * DBL_MIN;
+	volatile double least = DBL_MIN;
+	r = least * least;
 	IS(fetestexcept(FE_UNDERFLOW));
 	(void)r;
 	feclearexcept(FE_ALL_EXCEPT);
@@ -124,8 +125,8 @@ static void test_registers(void)
 	unsigned long b, d, r8, r9, r10, r12, r15, di, si, flags;
 	__asm__ volatile(
 		"mov $1, %%rbx; mov $2, %%rdx; mov $3, %%rdi; mov $4, %%rsi; mov $5, %%r8; mov $6, %%r9;"
-		"mov $7, %%r10; mov $8, %%r12; mov $9, %%r15; mov $24, %%eax; std; stc; syscall; pushf; cld;"
-		"mov %%rdx, %1; mov %%rdi, %2; mov %%rsi, %3; mov %%r8, %4; pop %5"
+		"mov $7, %%r10; mov $8, %%r12; mov $9, %%r15; mov $24, %%eax; std; stc; syscall; pushf; pop %%rax; cld;"
+		"mov %%rax, %5; mov %%rdx, %1; mov %%rdi, %2; mov %%rsi, %3; mov %%r8, %4"
 		: "=&b"(b), "=m"(d), "=m"(di), "=m"(si), "=m"(r8), "=m"(flags)
 		:
 		: "rax", "rcx", "rdx", "rdi", "rsi", "r8", "r9", "r10", "r11", "r12", "r15", "memory", "cc");

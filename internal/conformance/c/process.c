@@ -213,6 +213,13 @@ static void test_threads(void)
 	TRY(syscall(400));
 	TRY(syscall(-1L));
 	TRY(syscall(511));
+	TRY(syscall(SYS_clone, 0x10000L, 0L, 0L, 0L, 0L)); // CLONE_THREAD alone
+	// clone3, rseq
+	TRY(syscall(435L, 0L, 0L));
+	TRY(syscall(334L, 0L, 0L, 0L, 0L));
+	TRY(syscall(SYS_execve, "/in/text", 0L, 0L));
+	TRY(syscall(SYS_socket, 2L, 1L, 0L));
+	close(3);
 	IS(syscall(SYS_getppid | 0x100000000L) >= 0); // the number is 32 bits wide
 }
 

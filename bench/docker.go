@@ -91,9 +91,9 @@ func (d *docker) start(ctx context.Context) error {
 }
 
 // stop ends the daemon by its process id; it ends its containerd.
-func (d *docker) stop() error {
+func (d *docker) stop() {
 	if d.daemon == nil {
-		return nil
+		return
 	}
 	pid := d.daemon.Process.Pid
 	d.daemon.Process.Signal(syscall.SIGTERM)
@@ -105,11 +105,14 @@ func (d *docker) stop() error {
 	}
 	d.daemon = nil
 	delete(d.h.keep, pid)
-	return nil
 }
 
-// prepare imports w's root as an image, once for each content.
+// prepare imports w's root as an image, once for each content. The daemon runs
+// from then on, until a measure that needs it gone stops it.
 func (d *docker) prepare(ctx context.Context, w workload) (func() []string, error) {
+	if err := d.start(ctx); err != nil {
+		return nil, err
+	}
 	image, err := d.image(ctx, w)
 	if err != nil {
 		return nil, err

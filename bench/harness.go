@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // harness is one run of the bench.
@@ -17,6 +19,7 @@ type harness struct {
 	dir    string   // build/bench: all that outlives this run
 	runDir string   // in /run: state and sockets of this run
 	null   *os.File // every payload's standard input
+	lock   *os.File // held as long as the bench runs
 	docker *docker
 	keep   map[int]bool // children that are waited for elsewhere
 	serial int
@@ -37,6 +40,13 @@ func newHarness(quick bool) (*harness, error) {
 	if err := os.MkdirAll(h.dir, 0o755); err != nil {
 		return nil, err
 	}
+	// Two at once would spoil each other's figures, and share Docker's data.
+	if h.lock, err = os.Create(filepath.Join(h.dir, "lock")); err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(h.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, fmt.Errorf("another bench runs in this project; wait for its end: %w", err)
+	}
 	if h.null, err = os.Open(os.DevNull); err != nil {
 		return nil, err
 	}
@@ -52,11 +62,12 @@ func newHarness(quick bool) (*harness, error) {
 
 // close stops what runs and removes what is of no use to the next run.
 func (h *harness) close() error {
-	err := h.docker.stop()
+	h.docker.stop()
 	h.killLeftovers()
 	h.reapOrphans()
 	h.null.Close()
-	return errors.Join(err, unmountBelow(h.runDir), os.RemoveAll(h.runDir))
+	h.lock.Close()
+	return errors.Join(unmountBelow(h.runDir), os.RemoveAll(h.runDir))
 }
 
 func projectRoot() (string, error) {

@@ -203,11 +203,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (h *harness) measureMemory(ctx context.Context, runtimes []*runtime) error {
 	// Docker's daemon runs for Docker's own samples alone.
 	h.docker.stop()
-	defer func() {
-		if len(only(runtimes, "docker")) > 0 && ctx.Err() == nil {
-			h.docker.start(ctx)
-		}
-	}()
 	ten := map[int]*results{}
 	for _, kind := range []struct{ n, mebibytes int }{{1, 8}, {10, 8}, {10, 0}} {
 		h.logf("memory of %d payloads of %d MiB", kind.n, kind.mebibytes)

@@ -64,7 +64,8 @@ func (h *harness) relative(text string) string {
 
 // write prints the report as Markdown.
 func (rep *report) write(w io.Writer, arguments []string) {
-	fmt.Fprintf(w, "# Benchmarks\n\nWritten by `make bench` (`go run ./bench %s`); do not edit. How each runtime is started and each\nnumber taken: [bench/README.md](bench/README.md).\n\n", strings.Join(arguments, " "))
+	fmt.Fprintf(w, "# Benchmarks\n\nWritten by `%s`; do not edit.\nHow each runtime is started and each number taken: [bench/README.md](bench/README.md).\n\n",
+		strings.TrimSpace("go run ./bench "+strings.Join(arguments, " ")))
 	fmt.Fprintf(w, "Each value is the median of samples taken in turns (A B C A B C ...), in parentheses the quartiles. A ratio is the\nmedian of the ratios of samples taken one after the other, not the ratio of medians. A run whose exit status or\nresult is wrong is a failure, never a sample.\n\n")
 	rep.Machine.write(w)
 	for _, t := range rep.Tables {
@@ -75,7 +76,7 @@ func (rep *report) write(w io.Writer, arguments []string) {
 		t.write(w)
 	}
 	fmt.Fprintf(w, "\n## Budgets\n\n")
-	budgets := table{Header: []string{"what", "budget", "measured", "verdict"}}
+	budgets := table{Words: true, Header: []string{"what", "budget", "measured", "verdict"}}
 	for _, b := range rep.Budgets {
 		budgets.Rows = append(budgets.Rows, []string{b.What, b.Budget, b.Measured, b.Verdict})
 	}
@@ -100,7 +101,7 @@ func writeList(w io.Writer, title string, lines []string) {
 }
 
 func (m *machine) write(w io.Writer) {
-	t := table{Header: []string{"machine", "value"}, Rows: [][]string{
+	t := table{Words: true, Header: []string{"machine", "value"}, Rows: [][]string{
 		{"date", m.Date},
 		{"processor", fmt.Sprintf("%s, %d CPUs", m.Processor, m.CPUs)},
 		{"memory", m.Memory},

@@ -12,7 +12,7 @@ import (
 )
 
 // sampleLimit ends a run that hangs.
-const sampleLimit = 2 * time.Minute
+const sampleLimit = 5 * time.Minute
 
 // outcome is what one run left.
 type outcome struct {

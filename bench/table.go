@@ -13,6 +13,7 @@ type table struct {
 	Note   string
 	Header []string
 	Rows   [][]string
+	Words  bool // cells are words rather than figures, and start at the left
 }
 
 // write prints t as Markdown with its columns aligned, so that it reads as well
@@ -28,7 +29,10 @@ func (t *table) write(w io.Writer) {
 		for i, cell := range row {
 			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
 			if i == 0 {
-				fmt.Fprintf(w, "| %s%s |", cell, pad)
+				fmt.Fprint(w, "|")
+			}
+			if i == 0 || t.Words {
+				fmt.Fprintf(w, " %s%s |", cell, pad)
 			} else {
 				fmt.Fprintf(w, " %s%s |", pad, cell)
 			}
@@ -38,7 +42,10 @@ func (t *table) write(w io.Writer) {
 	line(t.Header)
 	for i, n := range width {
 		if i == 0 {
-			fmt.Fprintf(w, "|%s|", strings.Repeat("-", n+2))
+			fmt.Fprint(w, "|")
+		}
+		if i == 0 || t.Words {
+			fmt.Fprintf(w, "%s|", strings.Repeat("-", n+2))
 		} else {
 			fmt.Fprintf(w, "%s:|", strings.Repeat("-", n+1))
 		}

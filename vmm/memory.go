@@ -420,3 +420,16 @@ func (m *Machine) visit(table uint64, level int, base uint64, fn func(e *uint64,
 		}
 	}
 }
+
+// Resident is how much of the frames the host holds in memory, in bytes.
+func (m *Machine) Resident() uint64 {
+	vec := make([]byte, len(m.ram)/PageSize)
+	if err := mincore(m.ram, vec); err != nil {
+		return 0
+	}
+	var n uint64
+	for _, v := range vec {
+		n += uint64(v & 1)
+	}
+	return n * PageSize
+}

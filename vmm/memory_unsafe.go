@@ -30,3 +30,13 @@ func reserveAligned(size uint64) ([]byte, error) {
 func (m *Machine) unmapRAM() error {
 	return unix.MunmapPtr(unsafe.Pointer(&m.ram[0]), uintptr(len(m.ram)))
 }
+
+// mincore says for each page of mem whether it is resident; vec has a byte for
+// each.
+func mincore(mem, vec []byte) error {
+	_, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&mem[0])), uintptr(len(mem)), uintptr(unsafe.Pointer(&vec[0])))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -173,3 +173,6 @@ func (m *Machine) Close() error {
 
 // Host tells what the machine found out about its host.
 func (m *Machine) Host() Host { return m.host }
+
+// CPU gives processor id, which exists.
+func (m *Machine) CPU(id int) *CPU { return m.cpus[id] }

@@ -1,0 +1,166 @@
+package cell
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// grace is how long a runner has to answer an order to stop before it is
+// killed.
+const grace = time.Second
+
+// exited is how the runner's process ended.
+type exited struct {
+	status unix.WaitStatus
+	usage  unix.Rusage
+	err    error
+}
+
+// attend serves the running cell and holds its limits until the runner is
+// gone.
+func (o *owner) attend(ctx context.Context) error {
+	go func() {
+		// A runner that sends garbage loses its world and with it every call
+		// that needs it; the error has nowhere else to go.
+		_ = o.server.Serve(o.worldFD)
+	}()
+	results := make(chan *result, 1)
+	go func() { results <- o.receive() }()
+	gone := make(chan exited, 1)
+	go func() { gone <- o.wait() }()
+
+	var timeout <-chan time.Time
+	if o.spec.Timeout > 0 {
+		t := time.NewTimer(o.spec.Timeout)
+		defer t.Stop()
+		timeout = t.C
+	}
+	cpu := time.NewTimer(o.cpuLeft())
+	defer cpu.Stop()
+	var deadline <-chan time.Time
+	var ordered cause
+	stop := func(c cause) {
+		if ordered == "" {
+			ordered = c
+			deadline = time.After(grace)
+			o.order(order{Stop: c})
+		}
+	}
+	signals := 0
+	for {
+		select {
+		case e := <-gone:
+			return o.finish(<-results, e, ordered)
+		case <-ctx.Done():
+			stop(causeKilled)
+		case <-timeout:
+			stop(causeTimeout)
+		case <-cpu.C:
+			if left := o.cpuLeft(); left > 0 {
+				cpu.Reset(left)
+			} else {
+				stop(causeCPUTime)
+			}
+		case s := <-o.spec.Signals:
+			signals++
+			if n, ok := s.(unix.Signal); ok && signals == 1 {
+				o.order(order{Signal: int(n)})
+			} else {
+				stop(causeKilled)
+			}
+		case <-deadline:
+			_ = unix.Kill(o.pid, unix.SIGKILL) // not reaped yet: the pid is the runner's
+		}
+	}
+}
+
+// order tells the runner something; a runner that cannot hear is killed by
+// deadline or gone.
+func (o *owner) order(m order) { _ = writeMessage(o.control, &m) }
+
+// receive waits for the runner's result; nil if it never comes.
+func (o *owner) receive() *result {
+	var r result
+	if err := readMessage(o.control, &r); err != nil {
+		return nil
+	}
+	return &r
+}
+
+func (o *owner) wait() (e exited) {
+	for {
+		_, e.err = unix.Wait4(o.pid, &e.status, 0, &e.usage)
+		if e.err != unix.EINTR {
+			return e
+		}
+	}
+}
+
+// cpuLeft is how much CPU time the runner may still use: no check is needed
+// before that much time has passed.
+func (o *owner) cpuLeft() time.Duration {
+	const forever = 1 << 62
+	if o.spec.CPUTime == 0 {
+		return forever
+	}
+	var ts unix.Timespec
+	// The CPU clock of a process (clock_getcpuclockid(3)): all its threads,
+	// user and system time.
+	clock := int32(^o.pid<<3 | 2)
+	if err := unix.ClockGettime(clock, &ts); err != nil {
+		return forever // it has ended
+	}
+	return o.spec.CPUTime - time.Duration(ts.Nano())
+}
+
+// finish makes the report when the runner is gone.
+func (o *owner) finish(res *result, e exited, ordered cause) error {
+	restoreTerminal()
+	o.report.Digest = o.digest()
+	o.report.Time.RunnerCPU = (e.usage.Utime.Nano() + e.usage.Stime.Nano()) / 1e3
+	o.report.Memory.Limit = uint64(o.spec.Memory)
+	if res != nil {
+		o.report.fill(res, o.started)
+		o.report.Memory.Limit = uint64(o.spec.Memory)
+		switch o.report.Ended.Cause {
+		case causeRefused, causeBroken:
+			return &Failure{o.report.Ended.Status, fmt.Errorf("%s", o.report.Ended.Message)}
+		}
+		return nil
+	}
+	if ordered != "" {
+		o.report.Ended = stopped(ordered)
+		return nil
+	}
+	o.report.Ended = Ended{Cause: causeRunnerDied, Status: StatusFailure}
+	return fail(StatusFailure, "the cell's runner died (%s): the payload's results are incomplete; please report this", died(e.status))
+}
+
+func died(ws unix.WaitStatus) string {
+	if ws.Signaled() {
+		return "killed by " + unix.SignalName(ws.Signal())
+	}
+	return fmt.Sprintf("exit status %d", ws.ExitStatus())
+}
+
+// digest names what ran.
+func (o *owner) digest() string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", o.program.Fd()))
+	if err != nil {
+		return ""
+	}
+	return digestOf(b)
+}
+
+// restoreTerminal takes the foreground back from the runner's process group.
+func restoreTerminal() {
+	pgrp, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
+	if err != nil || pgrp == unix.Getpgrp() {
+		return
+	}
+	_ = unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, unix.Getpgrp())
+}

@@ -1,0 +1,206 @@
+package cell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"spaceos/vmm"
+	"spaceos/world"
+)
+
+// devKVM is where the machine comes from.
+const devKVM = "/dev/kvm"
+
+// owner is this side of one run.
+type owner struct {
+	spec    Spec
+	started int64 // CLOCK_MONOTONIC in ns
+	program *os.File
+	size    int64
+	server  *world.Server
+	control *os.File
+	worldFD int
+	pid     int
+	report  Report
+}
+
+// Run runs a payload to its end. An error says that it did not start, or that
+// we failed (Status gives the exit status for it); the Report is then as
+// complete as it can be.
+func Run(ctx context.Context, spec Spec) (*Report, error) {
+	o := &owner{spec: spec, started: monotonic(), worldFD: -1}
+	o.report = Report{Schema: ReportSchema, Engine: "kvm"}
+	err := o.run(ctx)
+	o.report.Time.Wall = time.Duration(monotonic() - o.started).Microseconds()
+	if err != nil {
+		o.report.Ended.Status = Status(err)
+		o.report.Ended.Message = err.Error()
+		if o.report.Ended.Cause == "" {
+			o.report.Ended.Cause = causeRefused
+		}
+	}
+	return &o.report, err
+}
+
+func (o *owner) run(ctx context.Context) error {
+	if err := o.spec.check(); err != nil {
+		return err
+	}
+	if err := o.openProgram(); err != nil {
+		return err
+	}
+	defer o.program.Close()
+	if err := o.checkOut(); err != nil {
+		return err
+	}
+	if err := o.openWorld(); err != nil {
+		return err
+	}
+	defer o.server.Close()
+	if err := o.start(); err != nil {
+		return err
+	}
+	defer o.control.Close()
+	defer unix.Close(o.worldFD)
+	return o.attend(ctx)
+}
+
+// openProgram finds the program, as execve(2) would.
+func (o *owner) openProgram() error {
+	path := o.spec.Program
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return fail(StatusNotFound, "there is no program %s: give the path of a static Linux program", path)
+	case err != nil:
+		return fail(StatusNotRunnable, "the program cannot be read: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a file but a %s: give the path of a static Linux program", path, kindOf(info.Mode()))
+	}
+	if err != nil {
+		f.Close()
+		return &Failure{StatusNotRunnable, err}
+	}
+	o.program, o.size = f, info.Size()
+	o.report.Program = "/app/" + filepath.Base(path)
+	return nil
+}
+
+func kindOf(m os.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "folder"
+	case m&os.ModeNamedPipe != 0:
+		return "pipe"
+	case m&os.ModeDevice != 0:
+		return "device"
+	}
+	return "special file"
+}
+
+// checkOut refuses a folder of results that holds something already: what is
+// in it afterwards shall be this run's.
+func (o *owner) checkOut() error {
+	if o.spec.Out == "" {
+		return nil
+	}
+	d, err := os.Open(o.spec.Out)
+	if err != nil {
+		return fail(StatusFailure, "the output folder cannot be read (%w): make it with mkdir, or give another --out", err)
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(1)
+	if len(names) > 0 {
+		return fail(StatusFailure, "the output folder %s is not empty (it holds %q): empty it, or give another --out", o.spec.Out, names[0])
+	}
+	if err != nil && err != io.EOF {
+		return fail(StatusFailure, "the output folder cannot be read (%w): give another --out", err)
+	}
+	if err := unix.Access(o.spec.Out, unix.W_OK); err != nil {
+		return fail(StatusFailure, "the output folder %s is not writable (%w): change its permissions, or give another --out", o.spec.Out, err)
+	}
+	return nil
+}
+
+func (o *owner) openWorld() error {
+	s := &o.spec
+	server, err := world.NewServer(world.Options{
+		App: s.App, In: s.In, Out: s.Out, Data: s.Data,
+		Program: o.program, ProgramName: filepath.Base(s.Program),
+		OutBytes: int64(s.OutBytes), DataBytes: int64(s.DataBytes), Files: s.Files,
+		Clock: world.NewClock(s.Clock, s.Frozen), CPUs: 1,
+	})
+	if err != nil {
+		return &Failure{StatusFailure, err}
+	}
+	o.server = server
+	return nil
+}
+
+// start starts the runner and tells it what to run.
+func (o *owner) start() error {
+	sys, err := vmm.OpenSystem(devKVM)
+	if err != nil {
+		return &Failure{StatusFailure, err}
+	}
+	defer sys.Close()
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fail(StatusFailure, "making the runner's socket: %w", err)
+	}
+	defer unix.Close(ends[1])
+	o.control = blocking(ends[0], "control")
+	worldOwner, worldRunner, err := world.Pair()
+	if err != nil {
+		return &Failure{StatusFailure, err}
+	}
+	defer unix.Close(worldRunner)
+	o.worldFD = worldOwner
+	foreground := ownsTerminal()
+	o.pid, err = syscall.ForkExec("/proc/self/exe", []string{RunnerName}, &syscall.ProcAttr{
+		Files: []uintptr{0, 1, 2, fdControl: uintptr(ends[1]), fdWorld: uintptr(worldRunner), fdKVM: uintptr(sys.FD()), fdProgram: o.program.Fd()},
+		// The runner dies with this thread: Run's caller keeps it locked.
+		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Foreground: foreground, Ctty: 0},
+	})
+	if err != nil {
+		return fail(StatusFailure, "starting the runner: %w", err)
+	}
+	s := &o.spec
+	err = writeMessage(o.control, &setup{
+		Path: o.report.Program, Args: s.Args, Env: s.Env, Size: o.size, Memory: uint64(s.Memory),
+		Seed: s.Seed, Clock: s.Clock, Frozen: s.Frozen, NoHugePages: s.NoHugePages, Trace: s.Trace,
+	})
+	if err != nil {
+		o.kill()
+		return fail(StatusFailure, "talking to the runner: %w", err)
+	}
+	return nil
+}
+
+// ownsTerminal says whether standard input is a terminal whose foreground is
+// us: then the runner's process group must have it, or its reads would stop it.
+func ownsTerminal() bool {
+	pgrp, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
+	return err == nil && pgrp == unix.Getpgrp()
+}
+
+// kill ends the runner and waits for it.
+func (o *owner) kill() {
+	_ = unix.Kill(o.pid, unix.SIGKILL)
+	var ws unix.WaitStatus
+	for {
+		if _, err := unix.Wait4(o.pid, &ws, 0, nil); err != unix.EINTR {
+			return
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package cell
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"spaceos/kvm"
+	"spaceos/libos"
+	"spaceos/vmm"
+	"spaceos/world"
+)
+
+// runner is the process that holds one cell: machine, library OS, payload.
+type runner struct {
+	setup   setup
+	machine *vmm.Machine
+	cpu     *vmm.CPU
+	process *libos.Process
+	result  result
+
+	mu    sync.Mutex
+	cause cause // why an order ended the run
+}
+
+// RunnerMain is all that the runner does; it returns the process's exit
+// status. What became of the run goes to the owner as a message.
+func RunnerMain() int {
+	// A thread of the payload is a thread of ours, this one.
+	runtime.LockOSThread()
+	control := blocking(fdControl, "control")
+	r := &runner{}
+	if err := readMessage(control, &r.setup); err != nil {
+		return 1
+	}
+	if err := r.run(control); err != nil {
+		r.result.Broken = err.Error()
+	}
+	if writeMessage(control, &r.result) != nil {
+		return 1
+	}
+	return 0
+}
+
+func (r *runner) run(control io.Reader) error {
+	if err := r.build(); err != nil {
+		return err
+	}
+	regs, err := r.process.Load(io.NewSectionReader(blocking(fdProgram, r.setup.Path), 0, r.setup.Size), r.setup.Size)
+	if err != nil {
+		var refused *libos.LoadError
+		if errors.As(err, &refused) {
+			r.result.Refused = err.Error()
+			return nil
+		}
+		return err
+	}
+	thread := r.process.Main()
+	thread.Attach(processor{r.cpu})
+	*r.cpu.Regs() = vmm.Regs(regs)
+	go r.obey(control)
+	r.result.FirstRun = monotonic()
+	before := threadCPU()
+	err = r.loop(thread)
+	r.measure(threadCPU() - before)
+	return err
+}
+
+// build makes machine and process.
+func (r *runner) build() error {
+	m, err := vmm.New(kvm.NewSystem(fdKVM), vmm.Options{Memory: r.setup.Memory})
+	if err != nil {
+		return err
+	}
+	r.machine, r.cpu = m, m.CPU(0)
+	s := &r.setup
+	cfg := libos.Config{
+		Memory: memory{m}, Meter: memory{m},
+		World:   world.NewClient(fdWorld),
+		Clock:   world.NewClock(s.Clock, s.Frozen),
+		Entropy: world.NewEntropy(s.Seed),
+		Stdin:   0, Stdout: 1, Stderr: 2,
+		Args: append([]string{s.Path}, s.Args...), Env: s.Env, Path: s.Path,
+		HugePages: !s.NoHugePages, Platform: platform(m.Host()),
+	}
+	if s.Trace {
+		cfg.Trace = os.Stderr
+	}
+	r.result.Host = describe(m.Host(), cfg.HugePages)
+	r.process, err = libos.New(cfg)
+	return err
+}
+
+// loop lets the payload run and serves its exits until it has ended.
+func (r *runner) loop(thread *libos.Thread) error {
+	for {
+		exit, err := r.cpu.Run()
+		if err != nil {
+			return err
+		}
+		switch exit.Kind {
+		case vmm.Call:
+			r.result.Exits.Calls++
+			thread.Call()
+		case vmm.Trap:
+			r.result.Exits.Faults++
+			thread.Fault(libos.Trap{Vector: exit.Vector, ErrorCode: exit.Error, Addr: exit.Addr})
+		case vmm.Interrupted:
+			r.result.Exits.Interrupts++
+			thread.Interrupted()
+		}
+		if end := r.process.End(); end != nil {
+			return r.ended(end)
+		}
+	}
+}
+
+func (r *runner) ended(end *libos.End) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result.End, r.result.Cause = *end, r.cause
+	r.result.End.Err = nil // an error does not travel; its words do
+	if end.Err != nil {
+		return fmt.Errorf("the library OS failed: %w", end.Err)
+	}
+	return nil
+}
+
+// obey carries out the owner's orders; without an owner there is no cell.
+func (r *runner) obey(control io.Reader) {
+	for {
+		var o order
+		if err := readMessage(control, &o); err != nil {
+			os.Exit(1)
+		}
+		if o.Stop != "" {
+			r.mu.Lock()
+			r.cause = o.Stop
+			r.mu.Unlock()
+			r.process.Kill(libos.End{Signal: int(unix.SIGKILL)})
+		} else {
+			r.process.Signal(o.Signal)
+		}
+		r.cpu.Kick()
+	}
+}
+
+// measure fills the result. The vCPU's thread does nothing but run the guest
+// and serve it, so what is not the library OS's is the guest's.
+func (r *runner) measure(cpu time.Duration) {
+	c := r.process.Counts()
+	r.result.LibOS = c.Time
+	r.result.GuestCPU = max(0, cpu-c.Time)
+	r.result.Calls, r.result.Unsupported = c.Calls, c.Unsupported
+	r.result.Read, r.result.Written = c.Read, c.Written
+	r.result.Mapped = r.process.Mapped()
+	u := r.machine.Usage()
+	r.result.Backed, r.result.Touched = u.Backed, u.Touched
+	r.result.Resident = r.machine.Resident()
+}
+
+func monotonic() int64 {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail for this clock
+	return ts.Nano()
+}
+
+func threadCPU() time.Duration {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts) // cannot fail for this clock
+	return time.Duration(ts.Nano())
+}

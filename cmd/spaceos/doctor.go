@@ -1,0 +1,68 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"spaceos/cell"
+)
+
+func newDoctor(s streams) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this computer can do",
+		Long: `Say what this computer can do: whether KVM is there and may be used, how system
+calls reach the library OS, who gets huge pages, what is missing and how to get
+it. The exit status is 1 if cells cannot run.`,
+		Example: "  spaceos doctor\n  spaceos doctor --json",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &usageError{fmt.Errorf("doctor takes no arguments, not %q; see spaceos doctor --help", args[0])}
+			}
+			return nil
+		},
+		RunE: func(*cobra.Command, []string) error {
+			d := cell.Examine()
+			if err := printDiagnosis(s, d, asJSON); err != nil {
+				return err
+			}
+			if !d.OK {
+				return &exitError{status: statusFailed}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func printDiagnosis(s streams, d cell.Diagnosis, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(s.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(d)
+	}
+	for _, f := range d.Findings {
+		mark := "ok     "
+		if !f.OK {
+			mark = "MISSING"
+		} else if f.Note != "" {
+			mark = "note   "
+		}
+		fmt.Fprintf(s.out, "%s  %-14s %s\n", mark, f.Subject, f.Fact)
+		for _, more := range []string{f.Note, f.Help} {
+			if more != "" {
+				fmt.Fprintf(s.out, "%25s%s\n", "", more)
+			}
+		}
+	}
+	if d.OK {
+		fmt.Fprintln(s.out, "Cells can run here.")
+	} else {
+		fmt.Fprintln(s.out, "Cells cannot run here yet: see what is MISSING.")
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"spaceos"
+	"spaceos/cell"
+)
+
+// runFlags are the flags of run as they are written.
+type runFlags struct {
+	spec                                cell.Spec
+	memory, outLimit, dataLimit         string
+	seed, clock, report, hugePages, env string
+	envs                                []string
+}
+
+func newRun(s streams) *cobra.Command {
+	f := &runFlags{}
+	cmd := &cobra.Command{
+		Use:   "run [flags] PROGRAM [ARG...]",
+		Short: "Run a static Linux program in a cell",
+		Long: `Run a static Linux program in a cell, as docker run --rm would in a container.
+
+The program sees itself as /app/NAME, the folders given below, an empty /tmp,
+and the standard streams; it inherits nothing else. The exit status is the
+program's; 128+N if signal N killed it; 127: no such program; 126: it cannot
+run; 125: wrong use or our own failure; 124: --timeout; 152: --cpu-time;
+137: out of memory. The first SIGINT or SIGTERM goes to the program, the
+second kills it.`,
+		Example: `  spaceos run bin/payloads/cloudmask/cloudmask --help
+  spaceos run --in frames --out results --app bin/payloads/cloudmask/app bin/payloads/cloudmask/cloudmask
+  spaceos run --memory 16MiB --cpu-time 10s --report report.json ./program
+  spaceos run --seed 7 --clock 2026-01-01T00:00:00Z,frozen --trace ./program`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return &usageError{fmt.Errorf("run needs a program: spaceos run [flags] PROGRAM [ARG...]; see spaceos run --help")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.spec.Program, f.spec.Args = args[0], args[1:]
+			if err := f.complete(); err != nil {
+				return &usageError{err}
+			}
+			return f.run(cmd.Context(), s)
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault // files
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *runFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SetInterspersed(false) // flags behind the program are the program's
+	flags.SortFlags = false
+	flags.StringVar(&f.spec.In, "in", "", "folder that the program reads as /in")
+	flags.StringVar(&f.spec.Out, "out", "", "empty folder that it fills as /out")
+	flags.StringVar(&f.spec.App, "app", "", "folder of the program's own files, read-only as /app")
+	flags.StringVar(&f.spec.Data, "data", "", "folder that stays, as /data")
+	flags.StringVar(&f.memory, "memory", cell.DefaultMemory.String(), "limit of memory, page tables and /tmp included")
+	flags.DurationVar(&f.spec.CPUTime, "cpu-time", 0, "limit of processor time, as 10s (default none)")
+	flags.DurationVar(&f.spec.Timeout, "timeout", 0, "limit of time, as 30s (default none)")
+	flags.StringArrayVar(&f.envs, "env", nil, "environment variable K=V, repeatable; nothing is inherited")
+	flags.StringVar(&f.seed, "seed", "", "number that all randomness comes from (default the host's)")
+	flags.StringVar(&f.clock, "clock", "", "time at start, RFC 3339; with ,frozen it moves only in sleeps (default the host's)")
+	flags.StringVar(&f.report, "report", "", "file for the report, JSON (- is standard error)")
+	flags.BoolVar(&f.spec.Trace, "trace", false, "print each call on standard error, as strace does")
+	flags.StringVar(&f.hugePages, "huge-pages", "auto", "auto: for anonymous memory of 4MiB and more; never")
+	flags.StringVar(&f.outLimit, "out-limit", "", "quota of /out in bytes, as 100MiB")
+	flags.StringVar(&f.dataLimit, "data-limit", "", "quota of /data in bytes")
+	flags.IntVar(&f.spec.Files, "files-limit", 0, "quota of files and folders in each of /out, /data and /tmp")
+	for _, name := range []string{"in", "out", "app", "data"} {
+		_ = cmd.MarkFlagDirname(name) // the flag exists: it was made above
+	}
+	_ = cmd.RegisterFlagCompletionFunc("huge-pages", cobra.FixedCompletions([]string{"auto", "never"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// complete turns what was written into the Spec.
+func (f *runFlags) complete() error {
+	var err error
+	for _, q := range []struct {
+		flag, text string
+		into       *spaceos.Bytes
+	}{{"memory", f.memory, &f.spec.Memory}, {"out-limit", f.outLimit, &f.spec.OutBytes}, {"data-limit", f.dataLimit, &f.spec.DataBytes}} {
+		if q.text == "" {
+			continue
+		}
+		if *q.into, err = spaceos.ParseBytes(q.text); err != nil {
+			return fmt.Errorf("--%s: %w", q.flag, err)
+		}
+		if *q.into == 0 || *q.into > 1<<62 {
+			return fmt.Errorf("--%s: %s is no limit that can be held: give a size like 64MiB", q.flag, q.text)
+		}
+	}
+	if f.spec.Files < 0 {
+		return fmt.Errorf("--files-limit: %d is less than nothing: give a positive number", f.spec.Files)
+	}
+	for _, flag := range []struct {
+		name string
+		d    time.Duration
+	}{{"cpu-time", f.spec.CPUTime}, {"timeout", f.spec.Timeout}} {
+		if flag.d < 0 {
+			return fmt.Errorf("--%s: %v is less than nothing: give a time like 10s", flag.name, flag.d)
+		}
+	}
+	switch f.hugePages {
+	case "auto":
+	case "never":
+		f.spec.NoHugePages = true
+	default:
+		return fmt.Errorf("--huge-pages: %q is neither auto nor never", f.hugePages)
+	}
+	if f.spec.Env, err = environment(f.envs); err != nil {
+		return err
+	}
+	if f.seed != "" {
+		seed, err := strconv.ParseUint(f.seed, 0, 64)
+		if err != nil {
+			return fmt.Errorf("--seed: %q is not a number of 64 bits", f.seed)
+		}
+		f.spec.Seed = &seed
+	}
+	return f.parseClock()
+}
+
+func (f *runFlags) parseClock() error {
+	if f.clock == "" {
+		return nil
+	}
+	text, mode, found := strings.Cut(f.clock, ",")
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || found && mode != "frozen" || t.Unix() < 0 {
+		return fmt.Errorf("--clock: %q is not a time since 1970 as 2026-01-01T00:00:00Z, alone or with ,frozen", f.clock)
+	}
+	f.spec.Clock, f.spec.Frozen = t, found
+	return nil
+}
+
+func environment(pairs []string) ([]string, error) {
+	for _, kv := range pairs {
+		if k, _, ok := strings.Cut(kv, "="); !ok || k == "" || strings.ContainsRune(kv, 0) {
+			return nil, fmt.Errorf("--env: %q is not of the form K=V (nothing is inherited, so a value is needed)", kv)
+		}
+	}
+	return pairs, nil
+}
+
+func (f *runFlags) run(ctx context.Context, s streams) error {
+	report, err := newReportFile(f.report, s)
+	if err != nil {
+		return &cell.Failure{Status: cell.StatusFailure, Err: err}
+	}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	signal.Ignore(syscall.SIGTTOU) // to take the terminal back from the cell
+	f.spec.Signals = signals
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	r, runErr := cell.Run(ctx, f.spec)
+	if err := report.write(r); err != nil && runErr == nil {
+		return &cell.Failure{Status: cell.StatusFailure, Err: err}
+	}
+	if runErr != nil {
+		return runErr
+	}
+	if status := r.Ended.Status; status != 0 {
+		return &exitError{status, explain(r)}
+	}
+	return nil
+}
+
+// explain is what the user sees of an end that is not the program's own exit.
+func explain(r *cell.Report) string {
+	e := r.Ended
+	switch {
+	case e.Cause == "exited" || e.Cause == "killed":
+		return ""
+	case e.Fault != nil:
+		return fmt.Sprintf("the program died by %s (si_code %d, address %s) at RIP %s", e.SignalName, e.Fault.Code, e.Fault.Address, e.Fault.RIP) + note(e.Message)
+	case e.Cause == "signal":
+		return "the program died by " + e.SignalName + note(e.Message)
+	case e.Cause == "out-of-memory":
+		return fmt.Sprintf("out of memory: the program touched more than its limit of %v; give it more with --memory", spaceos.Bytes(r.Memory.Limit))
+	}
+	return e.Message
+}
+
+func note(message string) string {
+	if message == "" {
+		return ""
+	}
+	return ": " + message
+}

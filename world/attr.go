@@ -5,6 +5,9 @@ import "golang.org/x/sys/unix"
 // onNode serves the requests that look at a node or change its attributes: by
 // path, or by handle with an empty path.
 func (s *Server) onNode(r *Request, resp *Response) errno {
+	if r.Op == OpAccess && r.Mode&^(unix.R_OK|unix.W_OK|unix.X_OK) != 0 {
+		return unix.EINVAL
+	}
 	if r.Path == "" {
 		o, e := s.handle(r.Dir)
 		if e != 0 {
@@ -12,12 +15,12 @@ func (s *Server) onNode(r *Request, resp *Response) errno {
 		}
 		return s.onOpen(r, o, resp)
 	}
+	if r.Op == OpTruncate && r.Size < 0 {
+		return unix.EINVAL
+	}
 	at, e := s.base(r.Dir, r.Path)
 	if e != 0 {
 		return e
-	}
-	if r.Op == OpTruncate && r.Size < 0 {
-		return unix.EINVAL
 	}
 	f, e := s.lookup(at, r.Path, r.Flags&NoFollow == 0 && r.Op != OpReadlink)
 	if e != 0 {
@@ -52,13 +55,15 @@ func (s *Server) onFound(r *Request, f found, resp *Response) errno {
 	if r.Op == OpStatfs {
 		return s.onOpen(r, o, resp)
 	}
-	if e := checkWrite(r, o, f.device()); e != 0 {
+	if e := checkWrite(r, o); e != 0 {
 		return e
 	}
 	if f.mem != nil {
-		return onMemNode(r, f.mem)
+		e := onMemNode(r, f.mem)
+		return checkAccess(r, o, f.device(), e)
 	}
-	return f.at.folder.(*hostFolder).onName(r, f)
+	e := f.at.folder.(*hostFolder).onName(r, f)
+	return checkAccess(r, o, false, e)
 }
 
 func onMemNode(r *Request, n *memNode) errno {
@@ -106,19 +111,24 @@ func (f *hostFolder) onName(r *Request, at found) errno {
 }
 
 // checkWrite refuses changes of a read-only mount.
-func checkWrite(r *Request, o *handle, device bool) errno {
+func checkWrite(r *Request, o *handle) errno {
 	if !o.mount.readOnly {
 		return 0
 	}
 	switch r.Op {
 	case OpChmod, OpUtimens, OpTruncate:
 		return unix.EROFS
-	case OpAccess:
-		if r.Mode&unix.W_OK != 0 && !device {
-			return unix.EROFS
-		}
 	}
 	return 0
+}
+
+// checkAccess is access(2) where the permission bits have given e: the
+// read-only mount comes after them (Linux, fs/open.c: do_faccessat).
+func checkAccess(r *Request, o *handle, device bool, e errno) errno {
+	if e == 0 && r.Mode&unix.W_OK != 0 && o.mount.readOnly && !device {
+		return unix.EROFS
+	}
+	return e
 }
 
 // onOpen serves what names an open file or folder.
@@ -126,9 +136,6 @@ func (s *Server) onOpen(r *Request, o *handle, resp *Response) errno {
 	if r.Op == OpStatfs {
 		resp.Statfs = o.mount.statfs()
 		return 0
-	}
-	if r.Op == OpAccess && r.Mode&^(unix.R_OK|unix.W_OK|unix.X_OK) != 0 {
-		return unix.EINVAL
 	}
 	if o.dir != nil {
 		return s.onFolder(r, o, resp)
@@ -150,7 +157,7 @@ func (s *Server) onOpen(r *Request, o *handle, resp *Response) errno {
 	case OpTruncate:
 		return o.file.truncate(r.Size)
 	}
-	if e := checkWrite(r, o, n.device()); e != 0 {
+	if e := checkWrite(r, o); e != 0 {
 		return e
 	}
 	switch r.Op {
@@ -159,11 +166,11 @@ func (s *Server) onOpen(r *Request, o *handle, resp *Response) errno {
 	case OpUtimens:
 		return o.file.utimens(s.times(r.Times))
 	}
-	return o.file.access(r.Mode)
+	return checkAccess(r, o, n.device(), o.file.access(r.Mode))
 }
 
 func (s *Server) onFolder(r *Request, o *handle, resp *Response) (e errno) {
-	if e := checkWrite(r, o, false); e != 0 && r.Op != OpTruncate {
+	if e := checkWrite(r, o); e != 0 && r.Op != OpTruncate {
 		return e
 	}
 	switch r.Op {
@@ -180,7 +187,7 @@ func (s *Server) onFolder(r *Request, o *handle, resp *Response) (e errno) {
 	case OpUtimens:
 		return o.dir.utimens(s.times(r.Times))
 	}
-	return o.dir.access(r.Mode)
+	return checkAccess(r, o, false, o.dir.access(r.Mode))
 }
 
 // truncate is truncate(2) (Linux: vfs_truncate).

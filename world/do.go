@@ -129,6 +129,9 @@ func (s *Server) onHandle(r *Request, resp *Response) (e errno) {
 		case OpGrow:
 			return unix.EISDIR
 		}
+		if e := checkAllocate(r.Flags, r.Offset, r.Size); e != 0 {
+			return e
+		}
 		return unix.EBADF // a folder is never open for writing
 	}
 	switch r.Op {

@@ -79,22 +79,36 @@ func (o *hostFile) grow(want int64) (int64, errno) {
 }
 
 func (o *hostFile) allocate(mode uint32, offset, length int64) errno {
+	if o.how.pathOnly {
+		return unix.EBADF
+	}
+	if e := checkAllocate(mode, offset, length); e != 0 {
+		return e
+	}
 	if !o.writable() {
 		return unix.EBADF
 	}
 	return allocate(o.desc, &o.in.body, mode, offset, length)
 }
 
+// checkAllocate is what fallocate(2) refuses before it looks at the file
+// (Linux, fs/open.c: vfs_fallocate).
+func checkAllocate(mode uint32, offset, length int64) errno {
+	const keep = unix.FALLOC_FL_KEEP_SIZE
+	if offset < 0 || length <= 0 {
+		return unix.EINVAL
+	}
+	switch mode {
+	case 0, keep, unix.FALLOC_FL_PUNCH_HOLE | keep, unix.FALLOC_FL_ZERO_RANGE, unix.FALLOC_FL_ZERO_RANGE | keep:
+		return 0
+	}
+	return unix.EOPNOTSUPP
+}
+
 // allocate is fallocate(2). Space inside the file is the quota's already;
 // space behind its end counts as if the file were that long.
 func allocate(fd int, b *body, mode uint32, offset, length int64) errno {
-	const known = unix.FALLOC_FL_KEEP_SIZE | unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_ZERO_RANGE
-	switch {
-	case offset < 0 || length <= 0:
-		return unix.EINVAL
-	case mode&^known != 0:
-		return unix.EOPNOTSUPP
-	case offset+length < 0 || offset+length > maxFileSize:
+	if offset+length < 0 || offset+length > maxFileSize {
 		return unix.EFBIG
 	}
 	if mode&unix.FALLOC_FL_PUNCH_HOLE == 0 {

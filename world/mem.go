@@ -396,8 +396,17 @@ func (o *memFile) grow(want int64) (int64, errno) {
 }
 
 func (o *memFile) allocate(mode uint32, offset, length int64) errno {
-	if o.desc < 0 || !o.how.write() {
+	if o.how.pathOnly {
 		return unix.EBADF
+	}
+	if e := checkAllocate(mode, offset, length); e != 0 {
+		return e
+	}
+	switch {
+	case !o.how.write():
+		return unix.EBADF
+	case o.desc < 0:
+		return unix.ENODEV
 	}
 	return allocate(o.desc, &o.n.body, mode, offset, length)
 }

@@ -33,8 +33,8 @@ func sysOpenat(t *Thread, a args) (uint64, errno) {
 	return t.open(a.fd(0), a[1], a.uint(2), a.uint(3))
 }
 
-// openFlags is build_open_flags() of fs/open.c.
-func openFlags(flags uint32) (uint32, errno) {
+// checkOpenFlags is build_open_flags() of fs/open.c.
+func checkOpenFlags(flags uint32) (uint32, errno) {
 	flags = flags&openKnown | openLarge
 	if flags&unix.O_PATH != 0 {
 		return flags & openPathOnly, 0
@@ -53,7 +53,7 @@ func openFlags(flags uint32) (uint32, errno) {
 // open is do_sys_openat2() of fs/open.c.
 func (t *Thread) open(dirfd int, addr uint64, flags, mode uint32) (uint64, errno) {
 	p := t.p
-	flags, e := openFlags(flags)
+	flags, e := checkOpenFlags(flags)
 	if e != 0 {
 		return 0, e
 	}

@@ -6,7 +6,9 @@ import (
 	"image/color"
 	"image/draw"
 	"math"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/inconsolata"
@@ -15,11 +17,11 @@ import (
 
 // Layout, in pixels.
 const (
-	panelWidth = 400 // what a small frame is enlarged to
+	panelWidth = 420 // what a small frame is enlarged to, at most
 	margin     = 24
 	gap        = 20
 	captionTop = 40 // above the panels
-	legendTop  = 58 // below the panels
+	legendTop  = 48 // below the panels
 	barHeight  = 12
 )
 
@@ -71,7 +73,8 @@ func Picture(frame, clp, mask string) (image.Image, error) {
 		}
 		return maskClear
 	})
-	c.text(c.left(0), c.bottom()+22, fmt.Sprintf("B04 B03 B02, %d x %d pixels", w, h), faint)
+	name := strings.TrimSuffix(filepath.Base(frame), ".img")
+	c.text(c.left(0), c.bottom()+22, fmt.Sprintf("%s: B04 B03 B02, %d x %d pixels", name, w, h), faint)
 	c.rampLegend()
 	c.maskLegend(cloud)
 	return c.RGBA, nil
@@ -163,13 +166,16 @@ func rampAt(v float64) color.RGBA {
 	return color.RGBA{mix(a.R, b.R), mix(a.G, b.G), mix(a.B, b.B), 255}
 }
 
-// trueColour returns the colour of each pixel. Each band starts at its darkest
-// percent, which takes most of the blue haze away; all share one white, so that
-// clouds stay white; a gamma of 1/1.6 brings the dark land up.
+// haze is about what the air alone reflects in B04, B03 and B02, in DN (Rayleigh
+// scattering in summer at 46 degrees north): with it the land looks blue.
+var haze = [3]float64{200, 420, 680}
+
+// trueColour returns the colour of each pixel. All bands share one white, so that
+// clouds stay white; a frame with nothing brighter than reflectance 0.25 is not
+// stretched further, so that a clear frame looks clear; the gamma is 1/2.
 func trueColour(frame *Raster) (func(int) color.RGBA, error) {
 	var bands [3][]float64
-	var dark [3]float64
-	white := 2500.0 // DN above the darkest: reflectance 0.25, what bright land comes to
+	white := 2500.0
 	for i, name := range []string{"B04", "B03", "B02"} {
 		plane, err := frame.Band(name)
 		if err != nil {
@@ -177,13 +183,12 @@ func trueColour(frame *Raster) (func(int) color.RGBA, error) {
 		}
 		sorted := slices.Sorted(slices.Values(plane))
 		bands[i] = plane
-		dark[i] = min(sorted[len(sorted)/100], 1500) // under a full cover of cloud nothing is dark
-		white = max(white, sorted[len(sorted)*99/100]-dark[i])
+		white = max(white, sorted[len(sorted)*99/100]-haze[i])
 	}
 	return func(p int) color.RGBA {
 		var v [3]uint8
 		for i := range v {
-			v[i] = uint8(math.Round(255 * math.Pow(min(max((bands[i][p]-dark[i])/white, 0), 1), 1/1.6)))
+			v[i] = uint8(math.Round(255 * math.Sqrt(min(max((bands[i][p]-haze[i])/white, 0), 1))))
 		}
 		return color.RGBA{v[0], v[1], v[2], 255}
 	}, nil

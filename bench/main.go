@@ -103,8 +103,12 @@ func bench(ctx context.Context, o options) (err error) {
 		return err
 	}
 	for _, m := range chosen {
-		if err := m.run(ctx, runtimes); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+		err := m.run(ctx, runtimes)
+		if ctx.Err() != nil {
+			return errors.New("interrupted; nothing written")
+		}
+		if err != nil {
+			h.fail("%s: %v", m.name, err) // the others are worth having
 		}
 	}
 	h.report.write(os.Stdout, os.Args[1:])

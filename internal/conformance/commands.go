@@ -22,6 +22,10 @@ var (
 	gpgv    = Program{Path: "/usr/bin/gpgv-static", Package: "gpgv-static"}
 )
 
+// noMtab keeps e2fsck from asking which file systems are mounted: a cell has no
+// /proc/mounts.
+const noMtab = "EXT2FS_NO_MTAB_OK=1"
+
 // A command is one line of the table: none of them starts another process,
 // since a cell has one, and none prints what Linux leaves open, such as the
 // order of a folder's entries.
@@ -43,7 +47,7 @@ func commands() []Case {
 				Program: c.program,
 				Args:    c.args,
 				Stdin:   c.stdin,
-				Env:     []string{"PATH=/bin", "HOME=/tmp", "TZ=UTC", "LC_ALL=C"},
+				Env:     []string{"PATH=/bin", "HOME=/tmp", "TZ=UTC", "LC_ALL=C", noMtab},
 				In:      input,
 				Data:    Tree{"image": inflate("image.ext2.gz"), "old": "old content\n", "sub/file": "in a folder\n"},
 			})
@@ -175,7 +179,6 @@ func packCommands() []command {
 	return []command{
 		applet("gzip", "gzip", "-9", "-c").from(few),
 		applet("gunzip", "gunzip", "-c", "/in/few.gz"),
-		applet("zcat", "zcat", "/in/few.gz"),
 		applet("bzip2", "bzip2", "-c").from(few),
 		applet("bunzip2", "bunzip2", "-c", "/in/few.bz2"),
 		applet("unxz", "unxz", "-c", "/in/few.xz"),

@@ -157,8 +157,8 @@ static void test_select(void)
 	FD_SET(p[0], &r);
 	TRY(select(p[0], &r, 0, 0, &zero));
 	FD_ZERO(&r);
-	FD_SET(77, &r);
-	TRY(select(78, &r, 0, 0, &zero));
+	FD_SET(30, &r); // below 64: Linux ignores what is beyond its table
+	TRY(select(31, &r, 0, 0, &zero));
 	TRY(select(-1, 0, 0, 0, &zero));
 	TRY(select(0, 0, 0, 0, &zero));
 	struct timeval negative = {-1, 0};

@@ -138,7 +138,6 @@ static void test_sched(void)
 	unsigned cpu = 77, node = 77;
 	TRY(syscall(SYS_getcpu, &cpu, &node, 0));
 	say("processor %u node %u", cpu, node);
-	TRY(getpriority(PRIO_PROCESS, 0));
 }
 
 static void test_prctl(void)

@@ -139,8 +139,13 @@ func (p *Process) finish(end End) {
 	}
 }
 
-// fail ends the process because of our own failure.
+// fail ends the process because the machine could not do what it was asked
+// for: memory that is used up is the payload's end, all else our own failure.
 func (p *Process) fail(doing string, err error) {
+	if errors.Is(err, ErrOutOfMemory) {
+		p.finish(End{Signal: int(syscall.SIGKILL), OOM: true})
+		return
+	}
 	p.finish(End{Signal: int(syscall.SIGKILL), Err: fmt.Errorf("%s: %w", doing, err)})
 }
 

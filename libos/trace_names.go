@@ -181,7 +181,7 @@ func command(call string, v uint64) string {
 			return "TCGETS"
 		case unix.TIOCGWINSZ:
 			return "TIOCGWINSZ"
-		case unix.FIONREAD:
+		case unix.TIOCINQ:
 			return "FIONREAD"
 		}
 	}

@@ -1,0 +1,46 @@
+# SpaceOS: what to type. `make help` lists it.
+export CGO_ENABLED = 0
+GO ?= go
+GOFLAGS_BUILD = -trimpath -ldflags '-s -w'
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Debian packages: to build the payloads, and to test against.
+NEED_BUILD = gcc libc6-dev musl-tools
+NEED_TEST = $(NEED_BUILD) strace busybox-static bash-static e2fsck-static gpgv-static mksh sash zsh-static util-linux python3 python3-venv
+
+.PHONY: help build demo test check bench lint need-build need-test clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+build: need-build ## bin/spaceos and bin/payloads/cloudmask
+	$(GO) build $(GOFLAGS_BUILD) -o bin/spaceos ./cmd/spaceos
+	@$(MAKE) --no-print-directory -C payloads/cloudmask OUT=$(CURDIR)/bin/payloads/cloudmask
+
+demo: build ## detect clouds on real satellite frames, in cells
+	$(GO) run ./payloads/cloudmask/demo
+
+test: need-test build ## everything; ends with a summary
+	$(GO) run ./internal/testrun ./...
+
+check: need-build ## format, vet, staticcheck, laws, unit tests; under two minutes
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w): $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) run ./internal/testrun -short ./...
+
+lint: ## vet and staticcheck
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+bench: need-test build ## side by side with containers; writes BENCHMARKS.md
+	$(GO) run ./bench
+
+need-build:
+	@scripts/need $(NEED_BUILD)
+
+need-test:
+	@scripts/need $(NEED_TEST)
+
+clean: ## remove what was built
+	rm -rf bin build out

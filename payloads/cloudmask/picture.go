@@ -33,7 +33,7 @@ var (
 	maskCloud = color.RGBA{0xf3, 0xf5, 0xf7, 0xff}
 )
 
-// ramp is viridis (M. Newville's and S. van der Walt's colour map, CC0) at
+// ramp is viridis (matplotlib, by N. Smith, S. van der Walt and E. Firing, CC0) at
 // eleven places from 0 to 1: even steps look even, also without colour vision.
 var ramp = []color.RGBA{
 	{68, 1, 84, 255}, {72, 36, 117, 255}, {65, 68, 135, 255}, {53, 95, 141, 255}, {42, 120, 142, 255},

@@ -208,7 +208,7 @@ func (o *hostFile) hold(n node) {
 	o.in = o.mount.srv.inode(n.key)
 	o.in.opens++
 	if n.kind == KindFile {
-		o.in.count(o.mount, n.stat.Size)
+		o.in.count(o.mount, held(&n.stat))
 	}
 }
 

@@ -155,6 +155,6 @@ func (o *hostFile) close() {
 	case o.in.nameless || e == 0 && n.stat.Nlink == 0:
 		o.mount.srv.forget(o.key)
 	case o.in.counted && e == 0:
-		o.in.body.set(n.stat.Size)
+		o.in.body.set(held(&n.stat))
 	}
 }

@@ -126,7 +126,7 @@ func (n *memNode) settle() {
 	}
 	var st Stat
 	if n.fileStat(&st) == 0 {
-		n.body.set(st.Size)
+		n.body.set(held(&st))
 	}
 }
 

@@ -139,3 +139,14 @@ func (b *body) set(size int64) {
 	b.mount.charge(cost - b.charged)
 	b.granted, b.charged = size, cost
 }
+
+// held is what a file counts that nobody has open: its size, or the blocks it
+// has beyond (fallocate(2) with FALLOC_FL_KEEP_SIZE), less what file systems
+// use for themselves.
+func held(st *Stat) int64 {
+	const slack = 64 << 10
+	if blocks := st.Blocks * 512; blocks > st.Size+slack {
+		return blocks
+	}
+	return st.Size
+}

@@ -206,6 +206,7 @@ func (q *sequence) count(path string) (bytes int64, names int) {
 		names++
 		at := path + "/" + e.Name
 		st := q.ours.Do(Request{Op: OpStat, Path: at, Flags: NoFollow}).Stat
+		st.Size = held(&st)
 		if st.Mount == MountTmp {
 			bytes += nodeBytes
 			st.Size = (st.Size + page - 1) / page * page

@@ -259,7 +259,7 @@ func (m *mount) countFolder(path string, f *hostFolder, depth int) error {
 		case e != 0:
 			continue // it has gone in the meantime
 		case n.kind == KindFile:
-			m.srv.inode(n.key).count(m, n.stat.Size)
+			m.srv.inode(n.key).count(m, held(&n.stat))
 		case n.kind == KindDir:
 			sub, e := f.enter(entry.Name, n)
 			if e != 0 {

@@ -54,6 +54,7 @@ func sysFcntl(t *Thread, a args) (uint64, errno) {
 
 // Requests of ioctl(2) that package unix lacks (asm-generic/ioctls.h).
 const (
+	fiGetBsz = 2
 	fioNbio  = 0x5421
 	fioNclex = 0x5450
 	fioClex  = 0x5451
@@ -76,6 +77,8 @@ func sysIoctl(t *Thread, a args) (uint64, errno) {
 		return 0, 0
 	case fioNbio:
 		return 0, p.setNonblocking(f, arg)
+	case fiGetBsz:
+		return 0, p.write32(arg, PageSize)
 	case unix.TIOCINQ: // FIONREAD
 		return 0, p.available(f, arg)
 	case unix.TCGETS, unix.TIOCGWINSZ:

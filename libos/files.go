@@ -84,7 +84,7 @@ func (f *openFile) nonblocking() bool { return f.flags&unix.O_NONBLOCK != 0 }
 // seekable says whether the description has a position (FMODE_PREAD).
 func (f *openFile) seekable() bool {
 	if s, ok := f.obj.(*stream); ok {
-		return s.regular
+		return s.regular || s.null
 	}
 	_, ok := f.obj.(seeker)
 	return ok

@@ -2,6 +2,7 @@ package libos
 
 import (
 	"encoding/binary"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -266,4 +267,42 @@ func encodeStatfs(s *world.Statfs, id uint32) []byte {
 		raw = binary.LittleEndian.AppendUint64(raw, w)
 	}
 	return append(raw, make([]byte, statfsSize-len(raw))...)
+}
+
+// timespecOf is a time as stat shows it.
+func timespecOf(t time.Time) world.Timespec {
+	return world.Timespec{Sec: t.Unix(), Nsec: int64(t.Nanosecond())}
+}
+
+func sameTimes(t world.Timespec) [3]world.Timespec { return [3]world.Timespec{t, t, t} }
+
+// setLocal answers OpChmod and OpUtimens for a stream or a pipe: what the guest
+// sets shows in its own stat alone, never on the host.
+func (f *openFile) setLocal(p *Process, r *world.Request) errno {
+	var mode *uint32
+	var times *[3]world.Timespec
+	switch obj := f.obj.(type) {
+	case *stream:
+		mode, times = &obj.mode, &obj.times
+	case *pipeEnd:
+		mode, times = &obj.pipe.mode, &obj.pipe.times
+	default:
+		return unix.EPERM
+	}
+	now := timespecOf(p.cfg.Clock.Now())
+	switch r.Op {
+	case world.OpChmod:
+		*mode = *mode&unix.S_IFMT | r.Mode&permBits
+	case world.OpUtimens:
+		for i, x := range r.Times {
+			switch {
+			case x.Now:
+				times[i] = now
+			case !x.Omit:
+				times[i] = world.Timespec{Sec: x.Sec, Nsec: x.Nsec}
+			}
+		}
+	}
+	times[2] = now
+	return 0
 }

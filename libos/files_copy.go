@@ -58,7 +58,7 @@ func (t *Thread) sendfile(out, in int, at *int64, count uint64) (uint64, errno) 
 		return 0, unix.EBADF
 	}
 	switch {
-	case from.isDir() || !from.seekable():
+	case from.isDir() || !from.seekable() || from.isNull():
 		return 0, unix.EINVAL
 	case to.flags&unix.O_APPEND != 0 && !to.isPipe():
 		return 0, unix.EINVAL
@@ -69,6 +69,17 @@ func (t *Thread) sendfile(out, in int, at *int64, count uint64) (uint64, errno) 
 		*at = off + int64(n)
 	}
 	return uint64(n), e
+}
+
+// isNull says whether the file is /dev/null, which has no splice_read.
+func (f *openFile) isNull() bool {
+	switch obj := f.obj.(type) {
+	case nullDevice:
+		return true
+	case *stream:
+		return obj.null
+	}
+	return false
 }
 
 func (p *Process) sendfileIn(in int, at bool) (*openFile, errno) {

@@ -78,8 +78,9 @@ func sysFallocate(t *Thread, a args) (uint64, errno) {
 	}
 	const keep, punch, zero = unix.FALLOC_FL_KEEP_SIZE, unix.FALLOC_FL_PUNCH_HOLE, unix.FALLOC_FL_ZERO_RANGE
 	const collapse, insert, unshare = unix.FALLOC_FL_COLLAPSE_RANGE, unix.FALLOC_FL_INSERT_RANGE, unix.FALLOC_FL_UNSHARE_RANGE
+	const writeZeroes = 0x80 // FALLOC_FL_WRITE_ZEROES, Linux 6.17
 	switch mode {
-	case 0, keep, punch | keep, zero, zero | keep, collapse, insert, unshare:
+	case 0, keep, punch | keep, zero, zero | keep, collapse, insert, unshare, writeZeroes:
 	default:
 		return 0, unix.EOPNOTSUPP
 	}
@@ -94,7 +95,7 @@ func sysFallocate(t *Thread, a args) (uint64, errno) {
 		return 0, unix.ENODEV
 	case off > maxFileSize-length:
 		return 0, unix.EFBIG
-	case mode == collapse || mode == insert || mode == unshare:
+	case mode == collapse || mode == insert || mode == unshare || mode == writeZeroes:
 		return 0, unix.EOPNOTSUPP
 	}
 	if mode&keep == 0 {

@@ -59,11 +59,15 @@ func (p *Process) importIovec(addr, count uint64, access Prot) (*buffers, errno)
 		return nil, unix.EINVAL
 	}
 	raw := make([]byte, count*iovecSize)
-	if !accessOK(addr, uint64(len(raw))) || p.copyIn(raw, addr) < len(raw) {
+	if !accessOK(addr, uint64(len(raw))) {
 		return nil, unix.EFAULT
 	}
+	got := p.copyIn(raw, addr)
 	b.vec = make([]iovec, count)
-	for i := range b.vec {
+	for i := range b.vec { // Linux checks each as it copies it
+		if (i+1)*iovecSize > got {
+			return nil, unix.EFAULT
+		}
 		v := iovec{binary.LittleEndian.Uint64(raw[i*iovecSize:]), binary.LittleEndian.Uint64(raw[i*iovecSize+8:])}
 		if int64(v.length) < 0 {
 			return nil, unix.EINVAL

@@ -313,12 +313,12 @@ func (p *Process) statNode(n nodeRef, noFinalLink bool) (world.Stat, errno) {
 	return r.Stat, r.Errno
 }
 
-// askNode puts a request about what node found: EPERM for streams and pipes,
-// which the world does not know.
+// askNode puts a request about what node found. Streams and pipes, which the
+// world does not know, keep their permissions and times themselves.
 func (p *Process) askNode(n nodeRef, r world.Request) errno {
 	if n.file != nil {
 		if !n.file.world {
-			return unix.EPERM
+			return n.file.setLocal(p, &r)
 		}
 		r.Dir = n.file.handle
 	} else {

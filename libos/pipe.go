@@ -23,7 +23,8 @@ type pipe struct {
 	readers int // descriptions that read
 	writers int
 	number  uint64
-	made    world.Timespec
+	mode    uint32            // permissions
+	times   [3]world.Timespec // access, modification, change
 }
 
 // pipeEnd is one description of a pipe.
@@ -56,7 +57,7 @@ func (t *Thread) makePipe(addr uint64, flags int32) (uint64, errno) {
 	}
 	now := p.cfg.Clock.Now()
 	p.files.pipes++
-	pp := &pipe{readers: 1, writers: 1, number: p.files.pipes, made: world.Timespec{Sec: now.Unix(), Nsec: int64(now.Nanosecond())}}
+	pp := &pipe{readers: 1, writers: 1, number: p.files.pipes, mode: 0o600, times: sameTimes(timespecOf(now))}
 	p.install(first, &openFile{refs: 1, flags: unix.O_RDONLY | status, obj: &pipeEnd{pipe: pp}, mount: "pipe"}, cloexec)
 	p.install(second, &openFile{refs: 1, flags: unix.O_WRONLY | status, obj: &pipeEnd{pipe: pp, writes: true}, mount: "pipe"}, cloexec)
 	return 0, 0
@@ -141,8 +142,8 @@ func (e *pipeEnd) write(t *Thread, f *openFile, b *buffers, _ int64) (int, errno
 func (e *pipeEnd) stat(*Process, *openFile) (world.Stat, errno) {
 	pp := e.pipe
 	return world.Stat{
-		Dev: pipeDevice, Ino: pp.number, Mode: unix.S_IFIFO | 0o600, Nlink: 1, Blksize: PageSize,
-		Atime: pp.made, Mtime: pp.made, Ctime: pp.made,
+		Dev: pipeDevice, Ino: pp.number, Mode: unix.S_IFIFO | pp.mode, Nlink: 1, Blksize: PageSize,
+		Atime: pp.times[0], Mtime: pp.times[1], Ctime: pp.times[2],
 	}, 0
 }
 

@@ -14,10 +14,11 @@ type stream struct {
 	number  int // 0, 1 or 2
 	regular bool
 	tty     bool
-	mode    uint32
+	null    bool   // /dev/null, which never looks at a buffer
+	mode    uint32 // type, and permissions as the guest last set them
 	rdev    uint64
-	opened  world.Timespec
-	noWait  bool // the host takes RWF_NOWAIT for it
+	times   [3]world.Timespec // access, modification, change, as the guest sees them
+	noWait  bool              // the host takes RWF_NOWAIT for it
 }
 
 // streamDevice is st_dev of the standard streams: no device of the world has it.
@@ -41,11 +42,12 @@ func (p *Process) openStream(number, host int) *openFile {
 	now := p.cfg.Clock.Now()
 	s := &stream{
 		fd: host, number: number, noWait: true,
-		mode:    st.Mode,
+		mode:    st.Mode&unix.S_IFMT | 0o600,
 		regular: st.Mode&unix.S_IFMT == unix.S_IFREG,
 		rdev:    streamNumber(&st),
-		opened:  world.Timespec{Sec: now.Unix(), Nsec: int64(now.Nanosecond())},
 	}
+	s.times = sameTimes(timespecOf(now))
+	s.null = st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3)
 	_, err = unix.IoctlGetTermios(host, unix.TCGETS)
 	s.tty = err == nil
 	kept := int32(flags) & (unix.O_ACCMODE | unix.O_APPEND | unix.O_LARGEFILE)
@@ -69,8 +71,8 @@ func streamNumber(st *unix.Stat_t) uint64 {
 func (s *stream) stat(*Process, *openFile) (world.Stat, errno) {
 	st := world.Stat{
 		Dev: streamDevice, Ino: uint64(s.number) + 1,
-		Mode: s.mode&unix.S_IFMT | 0o600, Nlink: 1, Rdev: s.rdev, Blksize: PageSize,
-		Atime: s.opened, Mtime: s.opened, Ctime: s.opened,
+		Mode: s.mode, Nlink: 1, Rdev: s.rdev, Blksize: PageSize,
+		Atime: s.times[0], Mtime: s.times[1], Ctime: s.times[2],
 	}
 	if s.regular {
 		var host unix.Stat_t
@@ -83,7 +85,7 @@ func (s *stream) stat(*Process, *openFile) (world.Stat, errno) {
 }
 
 func (s *stream) ready(*openFile) (int16, int) {
-	if s.regular {
+	if s.regular || s.null {
 		return always, -1
 	}
 	return 0, s.fd
@@ -91,7 +93,10 @@ func (s *stream) ready(*openFile) (int16, int) {
 
 func (s *stream) close(*Process, *openFile) {} // the host's, and not ours to close
 
-func (s *stream) seek(_ *Process, _ *openFile, off int64, whence int32) (int64, errno) {
+func (s *stream) seek(p *Process, f *openFile, off int64, whence int32) (int64, errno) {
+	if s.null {
+		return nullDevice{}.seek(p, f, off, whence)
+	}
 	pos, err := unix.Seek(s.fd, off, int(whence))
 	return pos, hostErrno(err)
 }
@@ -117,7 +122,7 @@ func (s *stream) read(t *Thread, f *openFile, b *buffers, off int64) (int, errno
 	if s.regular {
 		return s.readRegular(b, off)
 	}
-	if b.left == 0 {
+	if b.left == 0 || s.null {
 		return 0, 0
 	}
 	waited := false
@@ -159,7 +164,10 @@ func (s *stream) readRegular(b *buffers, off int64) (int, errno) {
 	for b.left > 0 {
 		list, want := b.pieces(lookAhead)
 		if want == 0 {
-			return partial(total, unix.EFAULT)
+			if total == 0 && s.hasByte(off) {
+				return 0, unix.EFAULT
+			}
+			break
 		}
 		n, e := hostRead(s.fd, list, off, 0)
 		if e != 0 {
@@ -177,10 +185,22 @@ func (s *stream) readRegular(b *buffers, off int64) (int, errno) {
 	return total, 0
 }
 
+// hasByte says whether a stream that is a file has more to read: at its end a
+// read is 0 and never a fault.
+func (s *stream) hasByte(off int64) bool {
+	if off == anyOffset {
+		off, _ = unix.Seek(s.fd, 0, unix.SEEK_CUR)
+	}
+	return (&hostFile{fd: s.fd}).hasByte(off)
+}
+
 // write writes everything, as a blocking write(2) on a pipe does; without
 // blocking (O_NONBLOCK) what the reader has room for.
 func (s *stream) write(t *Thread, f *openFile, b *buffers, off int64) (int, errno) {
 	flags := 0
+	if s.null {
+		return int(b.left), 0
+	}
 	if s.regular {
 		if e := s.limit(t, b, off); e != 0 {
 			return 0, e

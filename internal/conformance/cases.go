@@ -49,6 +49,7 @@ var subjects = []struct {
 	{name: "signals", args: signalArgs()},
 	{name: "signals_handlers"},
 	{name: "start", args: startArgs()},
+	{name: "sequences", args: sequenceArgs()},
 	{name: "faults", args: faultArgs()},
 }
 
@@ -71,6 +72,17 @@ func startArgs() [][]string {
 		{strings.Repeat("long ", 20000)},
 		strings.Fields(strings.Repeat("many ", 2000)),
 	}
+}
+
+// sequenceArgs are walks of random calls: where, and the seed.
+func sequenceArgs() [][]string {
+	var args [][]string
+	for _, where := range []string{"pages", "/tmp", "/out"} {
+		for seed := range 4 {
+			args = append(args, []string{where, fmt.Sprint(seed)})
+		}
+	}
+	return args
 }
 
 // faultArgs are the deaths that c/faults.c knows.
@@ -128,7 +140,7 @@ func buildsOf(subject string) []Build {
 	switch subject {
 	case "start", "memory":
 		return []Build{Musl, Glibc, MuslPIE, GlibcPIE}
-	case "faults":
+	case "faults", "sequences":
 		return []Build{Musl}
 	}
 	return []Build{Musl, Glibc}
@@ -139,7 +151,7 @@ func label(args [][]string, i int) string {
 	if len(args) == 1 {
 		return ""
 	}
-	joined := strings.Join(args[i], "-")
+	joined := strings.ReplaceAll(strings.Join(args[i], "-"), "/", "")
 	if len(joined) == 0 || len(joined) > 24 {
 		return fmt.Sprintf("/%d", i)
 	}

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -31,11 +32,11 @@ func NewClock(start time.Time, frozen bool) *Clock {
 // must not wait, but call Sleep.
 func (c *Clock) Frozen() bool { return c.frozen }
 
-// Sleep lets d pass on a frozen clock.
+// Sleep lets d pass on a frozen clock; it ends at 292 years.
 func (c *Clock) Sleep(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.slept += d
+	c.slept += min(max(d, 0), math.MaxInt64-c.slept)
 }
 
 // Uptime is the time since the world's boot; it never goes back.

@@ -157,15 +157,89 @@ func TestDescriptorsSentToTheServerAreDropped(t *testing.T) {
 	}
 }
 
+// TestClientWithoutFreeDescriptors answers an open by hand, while the process
+// has no descriptor left for the file: the client must tell the guest so, and
+// tell the server to forget the handle.
 func TestClientWithoutFreeDescriptors(t *testing.T) {
-	s := newWorld(t, Options{})
-	c, _, _ := connect(t, s)
-	do(t, c, Request{Op: OpOpen, Path: "/tmp/f", Flags: unix.O_CREAT}, 0)
-	s.mu.Lock()
-	n := len(s.handles)
-	s.mu.Unlock()
-	if n != 2 {
-		t.Fatalf("%d slots for handles, want 2", n)
+	server, client, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(server)
+	defer unix.Close(client)
+	if err := send(server, appendResponse(nil, &Response{Handle: 9}), server); err != nil {
+		t.Fatal(err)
+	}
+	free, err := unix.Dup(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(free)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	low := limit
+	low.Cur = uint64(free)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	resp := NewClient(client).Do(Request{Op: OpOpen, Path: "/x"})
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if resp.Errno != unix.EMFILE || resp.FD != -1 {
+		t.Fatalf("got %v and descriptor %d, want EMFILE and -1", resp.Errno, resp.FD)
+	}
+	for _, want := range []Request{{Op: OpOpen, Path: "/x"}, {Op: OpClose, Dir: 9}} {
+		buf := make([]byte, requestMax)
+		n, err := receive(server, buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := decodeRequest(buf[:n]); err != nil || got != want {
+			t.Fatalf("the server was sent %+v, %v, want %+v", got, err, want)
+		}
+	}
+}
+
+func TestClientEndsWithABrokenServer(t *testing.T) {
+	good := appendResponse(nil, &Response{FD: -1})
+	for name, c := range map[string]struct {
+		msg  []byte
+		with bool
+	}{
+		"garbage":                          {[]byte("garbage"), false},
+		"a response cut short":             {good[:len(good)-1], false},
+		"no descriptor where one was said": {appendResponse(nil, &Response{}), false},
+		"a huge response":                  {make([]byte, responseMax+1), false},
+		"garbage with a descriptor":        {[]byte{1}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, client, err := Pair()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(server)
+			defer unix.Close(client)
+			before := countFDs(t)
+			with := -1
+			if c.with {
+				with = server
+			}
+			if err := send(server, c.msg, with); err != nil {
+				t.Fatal(err)
+			}
+			cl := NewClient(client)
+			for range 2 {
+				if resp := cl.Do(Request{Op: OpOpen, Path: "/x"}); resp.Errno != unix.EIO || resp.FD != -1 {
+					t.Fatalf("got %v and descriptor %d, want EIO and -1", resp.Errno, resp.FD)
+				}
+			}
+			if after := countFDs(t); after != before {
+				t.Fatalf("%d descriptors are open, %d before", after, before)
+			}
+		})
 	}
 }
 

@@ -150,7 +150,8 @@ func TestEveryWayToStoreAFrameGivesTheSameResult(t *testing.T) {
 		{"bil, bands in another order, header offset", variant{interleave: "bil", shuffle: 2, offset: 37}},
 		{"bip, big endian, model bands alone in another order", variant{interleave: "bip", big: true, only: true, shuffle: 3}},
 		{"keys and names in other cases, comments, values over several lines", variant{
-			header: "; a comment = {\nDescription = {\n one,\n two}\nReflectance Scale Factor = 10000.0\n"}},
+			header: "; a comment = {\nDescription = {\n one,\n two}\nReflectance Scale Factor = 10000.0\n" +
+				"acquisition time = 2015-07-31T10:00:09.024Z\r\nmap info = {UTM, 1, 1, 465181.05, 5080254.63,\n 10, 10, 33, North}\n"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

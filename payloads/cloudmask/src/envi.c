@@ -66,7 +66,8 @@ static char *value_of(const struct header *h, const char *key) {
             memcpy(name, line, (size_t)(equals - line));
         if (same(trim(name), key)) {
             char *copy = need((size_t)(end - value) + 1, 1, "a header");
-            memcpy(copy, value, (size_t)(end - value));
+            for (ptrdiff_t i = 0; i < end - value; i++)
+                copy[i] = value[i] == '\n' || value[i] == '\r' ? ' ' : value[i];
             char *start = trim(copy);
             memmove(copy, start, strlen(start) + 1);
             return copy;
@@ -143,19 +144,22 @@ static void read_scale(const struct header *h) {
     free(text);
 }
 
+/* 2015-07-11T10:00:08Z; parts of a second are dropped, the Z may be missing. */
 static void read_time(struct frame *f, const struct header *h) {
     char *text = value_of(h, "acquisition time");
-    int year, month, day, hour, minute, second, used = 0;
+    int n[6], used = 0;
+    static const int low[6] = {1, 1, 1, 0, 0, 0}, high[6] = {9999, 12, 31, 23, 59, 60};
     if (!text)
         return;
-    if (strlen(text) < sizeof f->acquired &&
-        sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) == 6 &&
-        year > 0 && month > 0 && month < 13 && day > 0 && day < 32 && hour >= 0 && hour < 24 && minute >= 0 &&
-        minute < 60 && second >= 0 && second < 61 && (!text[used] || (text[used] == 'Z' && !text[used + 1])))
-        snprintf(f->acquired, sizeof f->acquired, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day, hour, minute,
-                 second);
-    else
+    int good = sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &used) == 6;
+    for (int i = 0; good && i < 6; i++)
+        good = n[i] >= low[i] && n[i] <= high[i];
+    const char *rest = text + used;
+    if (*rest == '.')
+        rest += 1 + strspn(rest + 1, "0123456789");
+    if (!good || strcmp(rest, *rest == 'Z' ? "Z" : ""))
         die(BAD_INPUT, "%s: \"acquisition time\" must be as 2015-07-11T10:00:08Z", h->path);
+    snprintf(f->acquired, sizeof f->acquired, "%04d-%02d-%02dT%02d:%02d:%02dZ", n[0], n[1], n[2], n[3], n[4], n[5]);
     free(text);
 }
 
@@ -166,7 +170,7 @@ static void read_place(struct frame *f, const struct header *h) {
     double x, y;
     if (!text)
         return;
-    if (strlen(text) >= sizeof f->map_info || strpbrk(text, "\r\n"))
+    if (strlen(text) >= sizeof f->map_info)
         die(BAD_INPUT, "%s: \"map info\" is too long", h->path);
     snprintf(f->map_info, sizeof f->map_info, "%s", text);
     if (sscanf(text, "UTM , %lf , %lf , %lf , %lf , %lf , %lf , %d , %7[A-Za-z]", &x, &y, &f->east, &f->north,

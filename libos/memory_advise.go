@@ -20,6 +20,9 @@ func sysMadvise(t *Thread, a args) (uint64, errno) {
 	if end == start {
 		return 0, 0
 	}
+	if gives(advice) && !accessOK(start, length) {
+		return 0, syscall.EINVAL
+	}
 	if advice == unix.MADV_POPULATE_READ || advice == unix.MADV_POPULATE_WRITE {
 		return 0, t.p.populateAdvice(start, end, advice)
 	}
@@ -45,9 +48,17 @@ func sysMadvise(t *Thread, a args) (uint64, errno) {
 	return 0, missing
 }
 
+// dontneedLocked is MADV_DONTNEED_LOCKED.
+const dontneedLocked = 24
+
+// gives says whether an advice gives pages back.
+func gives(advice int) bool {
+	return advice == unix.MADV_DONTNEED || advice == unix.MADV_FREE || advice == dontneedLocked
+}
+
 // knownAdvice says whether Linux has an advice.
 func knownAdvice(advice int) bool {
-	const populateWrite, dontneedLocked = 23, 24
+	const populateWrite = 23
 	switch {
 	case advice >= unix.MADV_NORMAL && advice <= unix.MADV_DONTNEED:
 		return true
@@ -59,7 +70,6 @@ func knownAdvice(advice int) bool {
 
 // advise takes an advice about [start, end) of one region.
 func (p *Process) advise(r *region, start, end uint64, advice int) errno {
-	const dontneedLocked = 24
 	private := r.flags&regionShared == 0
 	switch advice {
 	case unix.MADV_FREE:
@@ -119,7 +129,7 @@ func (p *Process) populateAdvice(start, end uint64, advice int) errno {
 // sysMsync is msync(2). No mapping here is both shared and writable, so there
 // is never anything to write back.
 func sysMsync(t *Thread, a args) (uint64, errno) {
-	start, flags := a[0], a[2]
+	start, flags := a[0], a.uint(2)
 	if flags&^(unix.MS_ASYNC|unix.MS_INVALIDATE|unix.MS_SYNC) != 0 || start%PageSize != 0 ||
 		flags&unix.MS_ASYNC != 0 && flags&unix.MS_SYNC != 0 {
 		return 0, syscall.EINVAL

@@ -88,75 +88,131 @@ func (p *Process) protect(r *region, start, end uint64, prot Prot) errno {
 	return 0
 }
 
-// sysMremap is mremap(2): mm/mremap.c.
+// remapping is what mremap(2) was asked for, in whole pages.
+type remapping struct {
+	addr, old, size, to uint64
+	fixed, may, keep    bool
+}
+
+// sysMremap is mremap(2): do_mremap in mm/mremap.c.
 func sysMremap(t *Thread, a args) (uint64, errno) {
-	addr, flags, to := a[0], a[3], a[4]
-	fixed, may, keep := flags&unix.MREMAP_FIXED != 0, flags&unix.MREMAP_MAYMOVE != 0, flags&unix.MREMAP_DONTUNMAP != 0
-	if flags&^(unix.MREMAP_FIXED|unix.MREMAP_MAYMOVE|unix.MREMAP_DONTUNMAP) != 0 ||
-		fixed && !may || keep && (!may || a[1] != a[2]) || addr%PageSize != 0 {
+	flags := a[3]
+	if flags&^(unix.MREMAP_FIXED|unix.MREMAP_MAYMOVE|unix.MREMAP_DONTUNMAP) != 0 {
 		return 0, syscall.EINVAL
 	}
-	old, size := pageUp(a[1]), pageUp(a[2])
-	if size == 0 {
-		return 0, syscall.EINVAL
+	m := remapping{
+		addr: a[0], old: pageUp(a[1]), size: pageUp(a[2]), to: a[4],
+		fixed: flags&unix.MREMAP_FIXED != 0, may: flags&unix.MREMAP_MAYMOVE != 0, keep: flags&unix.MREMAP_DONTUNMAP != 0,
 	}
-	r := t.p.mem.regions.at(addr)
+	if e := t.p.checkRemapping(m); e != 0 {
+		return 0, e
+	}
+	if m.fixed && m.old == m.size {
+		return t.p.moveAll(m)
+	}
+	r := t.p.mem.regions.at(m.addr)
 	if r == nil {
 		return 0, syscall.EFAULT
 	}
-	if fixed || keep {
-		return t.p.mremapTo(addr, old, size, to, fixed, keep)
-	}
-	if old >= size {
-		if old > size {
-			if e := t.p.munmap(addr+size, old-size); e != 0 {
-				return 0, e
-			}
-		}
-		return addr, 0
-	}
-	if e := t.p.resizable(r, addr, old, size); e != 0 {
+	if e := t.p.resizable(r, m); e != 0 {
 		return 0, e
 	}
-	if t.p.expand(r, addr, old, size) {
-		return addr, 0
-	}
-	if !may {
+	switch {
+	case m.fixed || m.keep:
+		return t.p.mremapTo(m)
+	case m.old > m.size:
+		return m.addr, t.p.munmap(m.addr+m.size, m.old-m.size)
+	case m.old == m.size || t.p.expand(r, m):
+		return m.addr, 0
+	case !m.may:
 		return 0, syscall.ENOMEM
 	}
-	m := mapping{length: size, file: r.file}
-	if to, e := t.p.place(m); e == 0 {
-		return t.p.move(r, addr, old, to, size, false)
+	to, e := t.p.place(mapping{length: m.size, file: r.file})
+	if e != 0 {
+		return 0, e
 	}
-	return 0, syscall.ENOMEM
+	m.to = to
+	return t.p.move(r, m)
 }
 
-// resizable is vma_to_resize: may [addr, addr+old) of r become size long?
-func (p *Process) resizable(r *region, addr, old, size uint64) errno {
-	if old == 0 && r.flags&regionShared == 0 {
+// checkRemapping is check_mremap_params.
+func (p *Process) checkRemapping(m remapping) errno {
+	if m.addr%PageSize != 0 || m.size == 0 || m.size > taskSize {
 		return syscall.EINVAL
 	}
-	if old > r.end-addr {
-		return syscall.EFAULT
-	}
-	if size <= old {
+	if !m.fixed && !m.keep {
 		return 0
 	}
-	if r.file != nil && uint64(r.fileOffset(addr))+size < size {
+	if m.to > taskSize-m.size || m.to%PageSize != 0 || !m.may || m.keep && m.old != m.size {
+		return syscall.EINVAL
+	}
+	if m.addr+m.old > m.to && m.to+m.size > m.addr {
+		return syscall.EINVAL
+	}
+	if p.mem.regions.full(5) {
+		return syscall.ENOMEM
+	}
+	return 0
+}
+
+// moveAll moves every region in a range, with the holes between them
+// (remap_move).
+func (p *Process) moveAll(m remapping) (uint64, errno) {
+	end := m.addr + m.old
+	l := &p.mem.regions
+	if r := l.at(m.addr); r == nil {
+		return 0, syscall.EFAULT
+	}
+	for at := m.addr; at < end; {
+		i := l.from(at)
+		if i == len(l.list) || l.list[i].start >= end {
+			break
+		}
+		r := l.list[i]
+		at = max(at, r.start)
+		next := min(end, r.end)
+		piece := m
+		piece.addr, piece.old, piece.size, piece.to = at, next-at, next-at, m.to+(at-m.addr)
+		if e := p.resizable(r, piece); e != 0 {
+			return 0, e
+		}
+		if _, e := p.mremapTo(piece); e != 0 {
+			return 0, e
+		}
+		at = next
+	}
+	return m.to, 0
+}
+
+// resizable is check_prep_vma: may m be done to r?
+func (p *Process) resizable(r *region, m remapping) errno {
+	if !m.fixed && !m.keep && m.old >= m.size {
+		return 0
+	}
+	if m.old == 0 && r.flags&regionShared == 0 {
+		return syscall.EINVAL
+	}
+	if min(m.old, m.size) > r.end-m.addr || m.old < m.size && m.old > r.end-m.addr {
+		return syscall.EFAULT
+	}
+	if m.size <= m.old {
+		return 0
+	}
+	if r.file != nil && uint64(r.fileOffset(m.addr))+m.size < m.size {
 		return syscall.EINVAL
 	}
 	if r.prot&ProtWrite != 0 && r.flags&regionShared == 0 {
-		if !p.mayGrowData(size-old) || r.flags&regionNoReserve == 0 && !p.affordable(size-old) {
+		if !p.mayGrowData(m.size-m.old) || r.flags&regionNoReserve == 0 && !p.affordable(m.size-m.old) {
 			return syscall.ENOMEM
 		}
 	}
 	return 0
 }
 
-// expand makes [addr, addr+old), the end of r, size long where it is.
-func (p *Process) expand(r *region, addr, old, size uint64) bool {
-	end := addr + size
-	if old != r.end-addr || size > regionsEnd || addr > regionsEnd-size || p.mem.regions.crowds(r.end, end) {
+// expand makes the end of r longer where it is.
+func (p *Process) expand(r *region, m remapping) bool {
+	end := m.addr + m.size
+	if m.old != r.end-m.addr || m.size > regionsEnd || m.addr > regionsEnd-m.size || p.mem.regions.crowds(r.end, end) {
 		return false
 	}
 	more := region{start: r.end, end: end, prot: r.prot, flags: r.flags, file: r.file}
@@ -169,70 +225,59 @@ func (p *Process) expand(r *region, addr, old, size uint64) bool {
 }
 
 // mremapTo is mremap with MREMAP_FIXED or MREMAP_DONTUNMAP (mremap_to).
-func (p *Process) mremapTo(addr, old, size, to uint64, fixed, keep bool) (uint64, errno) {
-	if to%PageSize != 0 || size > taskSize || to > taskSize-size {
-		return 0, syscall.EINVAL
-	}
-	if addr+old > to && to+size > addr {
-		return 0, syscall.EINVAL
-	}
-	if p.mem.regions.full(5) {
-		return 0, syscall.ENOMEM
-	}
-	if fixed {
-		if to < userStart {
-			return 0, syscall.EPERM
-		}
-		if to > regionsEnd-min(size, regionsEnd) {
+func (p *Process) mremapTo(m remapping) (uint64, errno) {
+	if m.fixed {
+		if m.to > regionsEnd-min(m.size, regionsEnd) {
 			return 0, syscall.ENOMEM
 		}
-		if e := p.munmap(to, size); e != 0 {
+		if m.to < userStart {
+			return 0, syscall.EPERM
+		}
+		if e := p.munmap(m.to, m.size); e != 0 {
 			return 0, e
 		}
 	}
-	if old > size {
-		if e := p.munmap(addr+size, old-size); e != 0 {
+	if m.old > m.size {
+		if e := p.munmap(m.addr+m.size, m.old-m.size); e != 0 {
 			return 0, e
 		}
-		old = size
+		m.old = m.size
 	}
-	r := p.mem.regions.at(addr)
+	r := p.mem.regions.at(m.addr)
 	if r == nil {
 		return 0, syscall.EFAULT
 	}
-	if e := p.resizable(r, addr, old, size); e != 0 {
-		return 0, e
-	}
-	if !fixed {
-		var e errno
-		if to, e = p.place(mapping{addr: to, length: size, file: r.file}); e != 0 {
+	if !m.fixed {
+		to, e := p.place(mapping{addr: m.to, length: m.size, file: r.file})
+		if e != 0 {
 			return 0, e
 		}
+		m.to = to
 	}
-	return p.move(r, addr, old, to, size, keep)
+	return p.move(r, m)
 }
 
-// move takes [addr, addr+old) of r to [to, to+size), where nothing is
-// (move_vma). With keep the old place stays mapped, empty.
-func (p *Process) move(r *region, addr, old, to, size uint64, keep bool) (uint64, errno) {
+// move takes the range of m, which is in r, to where nothing is (move_vma).
+// With keep the old place stays mapped, empty.
+func (p *Process) move(r *region, m remapping) (uint64, errno) {
 	if p.mem.regions.full(3) {
 		return 0, syscall.ENOMEM
 	}
-	moved := region{start: to, end: to + size, prot: r.prot, flags: r.flags, file: r.file}
+	moved := region{start: m.to, end: m.to + m.size, prot: r.prot, flags: r.flags, file: r.file}
 	if r.file != nil {
-		moved.off = r.fileOffset(addr)
+		moved.off = r.fileOffset(m.addr)
 		r.file.Retain()
 	}
-	length := min(old, size)
-	if length > 0 && p.mem.backed.any(addr, addr+length) {
-		if err := p.cfg.Memory.Move(addr, to, length); err != nil {
+	length := min(m.old, m.size)
+	if p.mem.backed.any(m.addr, m.addr+length) {
+		if err := p.cfg.Memory.Move(m.addr, m.to, length); err != nil {
 			p.fail("move guest memory", err)
 		}
-		p.mem.backed.move(addr, to, length)
+		p.mem.backed.move(m.addr, m.to, length)
 	}
-	if !keep && old > 0 {
-		p.remove(addr, addr+old)
+	if !m.keep && m.old > 0 {
+		p.remove(m.addr, m.addr+m.old)
 	}
 	p.mem.regions.insert(moved)
-	return to, 0
+	return m.to, 0
 }

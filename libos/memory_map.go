@@ -94,9 +94,6 @@ func (p *Process) mmap(m mapping, refused errno) (uint64, errno) {
 	if m.length = pageUp(m.length); m.length == 0 {
 		return 0, syscall.ENOMEM
 	}
-	if m.off+m.length < m.off {
-		return 0, syscall.EOVERFLOW
-	}
 	if p.mem.regions.full(0) {
 		return 0, syscall.ENOMEM
 	}
@@ -140,7 +137,7 @@ func (p *Process) mappingFlags(m mapping, refused errno) (regionFlags, errno) {
 	if refused != 0 {
 		return 0, refused
 	}
-	if m.file != nil && m.off+m.length > math.MaxInt64 {
+	if m.file != nil && (m.length > math.MaxInt64 || m.off > math.MaxInt64-m.length) {
 		return 0, syscall.EOVERFLOW
 	}
 	if m.has(unix.MAP_GROWSDOWN) {
@@ -163,6 +160,8 @@ func (p *Process) place(m mapping) (uint64, errno) {
 	l := &p.mem.regions
 	if m.has(unix.MAP_FIXED) {
 		switch {
+		case m.addr > ^uint64(4095):
+			return 0, errno(-m.addr) // such an address is taken for an error (IS_ERR_VALUE)
 		case m.addr > regionsEnd-m.length:
 			return 0, syscall.ENOMEM
 		case m.addr%PageSize != 0:

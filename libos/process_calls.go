@@ -36,10 +36,10 @@ func sysExit(t *Thread, a args) (uint64, errno) {
 	return 0, 0
 }
 
-// kernelRelease is what uname says. The behaviour served is that of Linux 6.1,
-// the long-term kernel of Debian 12, which programs may look for in it; the
-// rest says that it is none.
-const kernelRelease = "6.1.0-spaceos"
+// kernelRelease is what uname says: the long-term kernel with which answers are
+// compared, since programs draw conclusions from the number; the rest says
+// that it is none.
+const kernelRelease = "6.18.0-spaceos"
 
 func sysUname(t *Thread, a args) (uint64, errno) {
 	raw := make([]byte, 6*65)

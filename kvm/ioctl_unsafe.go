@@ -81,7 +81,7 @@ type msrFilter struct {
 func (v *VM) DenyMSRs() error {
 	// A filter that denies by default must have one range that is not empty.
 	bitmap := new([8]byte)
-	f := msrFilter{flags: 1} // KVM_MSR_FILTER_DEFAULT_DENY
+	f := msrFilter{flags: msrDefaultDeny}
 	f.ranges[0] = msrFilterRange{flags: 3, count: 64, bitmap: uintptr(unsafe.Pointer(bitmap))}
 	err := ioctlPtr(v.fd, "KVM_X86_SET_MSR_FILTER", kvmX86SetMSRFilter, &f)
 	runtime.KeepAlive(bitmap)

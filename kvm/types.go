@@ -54,7 +54,8 @@ type MemoryRegion struct {
 }
 
 const (
-	memReadOnly = 1 << 1 // KVM_MEM_READONLY
+	memReadOnly    = 1 << 1 // KVM_MEM_READONLY
+	msrDefaultDeny = 1 << 0 // KVM_MSR_FILTER_DEFAULT_DENY
 )
 
 // Segment is struct kvm_segment: a segment register with its hidden part.

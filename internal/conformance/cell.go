@@ -5,6 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Cell runs a case by "spaceos run".
@@ -37,5 +41,25 @@ func (r Cell) Run(ctx context.Context, bench *Bench, c Case) (Result, error) {
 	}
 	args = append(args, program)
 	cmd := exec.CommandContext(ctx, r.Spaceos, append(args, c.Args...)...)
-	return finish(cmd, c, dir)
+	result, err := finish(cmd, c, dir)
+	if result.Status > 128 {
+		result.Stderr = withoutNotice(result.Stderr, syscall.Signal(result.Status-128))
+	}
+	return result, err
+}
+
+// withoutNotice takes from the standard error of a program that died the one
+// line that spaceos adds to it, as a shell would. A line that is missing or
+// names another signal is put into the text, so that the comparison fails.
+func withoutNotice(stderr string, died syscall.Signal) string {
+	notice := "spaceos: the program died by "
+	if name := unix.SignalName(died); name != "" {
+		notice += name
+	}
+	body, ended := strings.CutSuffix(stderr, "\n")
+	start := strings.LastIndex(body, "\n") + 1
+	if ended && strings.HasPrefix(body[start:], notice) {
+		return body[:start]
+	}
+	return stderr + "(no line that begins: " + notice + ")\n"
 }

@@ -3,6 +3,7 @@ package conformance
 import (
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -53,6 +54,24 @@ func TestCompareHoldsDeviationsBothWays(t *testing.T) {
 	swapped[0] += " and more"
 	if got := Compare(c, all(linux), all(swapped)); len(got) == 0 {
 		t.Error("a cell that deviates in a third way: Compare says nothing")
+	}
+}
+
+func TestNoticeOfADeathIsTakenOffOrMissed(t *testing.T) {
+	const missing = "(no line that begins: spaceos: the program died by SIGABRT)\n"
+	tests := []struct{ name, stderr, want string }{
+		{"alone", "spaceos: the program died by SIGABRT\n", ""},
+		{"behind the program's own", "own\nspaceos: the program died by SIGABRT at RIP 0x1\n", "own\n"},
+		{"missing", "own\n", "own\n" + missing},
+		{"another signal", "spaceos: the program died by SIGSEGV\n", "spaceos: the program died by SIGSEGV\n" + missing},
+		{"not the last line", "spaceos: the program died by SIGABRT\nown\n", "spaceos: the program died by SIGABRT\nown\n" + missing},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := withoutNotice(tt.stderr, syscall.SIGABRT); got != tt.want {
+				t.Errorf("withoutNotice(%q, SIGABRT) = %q, want %q", tt.stderr, got, tt.want)
+			}
+		})
 	}
 }
 

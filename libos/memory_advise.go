@@ -20,9 +20,6 @@ func sysMadvise(t *Thread, a args) (uint64, errno) {
 	if end == start {
 		return 0, 0
 	}
-	if gives(advice) && !accessOK(start, length) {
-		return 0, syscall.EINVAL
-	}
 	if advice == unix.MADV_POPULATE_READ || advice == unix.MADV_POPULATE_WRITE {
 		return 0, t.p.populateAdvice(start, end, advice)
 	}
@@ -50,11 +47,6 @@ func sysMadvise(t *Thread, a args) (uint64, errno) {
 
 // dontneedLocked is MADV_DONTNEED_LOCKED.
 const dontneedLocked = 24
-
-// gives says whether an advice gives pages back.
-func gives(advice int) bool {
-	return advice == unix.MADV_DONTNEED || advice == unix.MADV_FREE || advice == dontneedLocked
-}
 
 // knownAdvice says whether Linux has an advice.
 func knownAdvice(advice int) bool {

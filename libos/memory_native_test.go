@@ -39,7 +39,10 @@ func memoryValue(t *rapid.T, c *call, i int) uint64 {
 		if rapid.IntRange(0, 3).Draw(t, "odd") > 0 {
 			return PageSize * rapid.Uint64Range(1, 6).Draw(t, name)
 		}
-		return pick(0, 1, 5000, 1<<46, 1<<47, 1<<48, 1<<63, ^uint64(0), ^uint64(0)-4094, ^uint64(0)-4096)
+		if c.name != "mmap" && c.name != "mremap" && c.name != "munmap" {
+			return pick(0, 1, 5000, 1<<63, ^uint64(0), ^uint64(0)-4094, ^uint64(0)-4096) // others walk what is above
+		}
+		return pick(0, 1, 5000, 1<<47, 1<<48, 1<<63, ^uint64(0), ^uint64(0)-4094, ^uint64(0)-4096)
 	case "prot":
 		return pick(0, 1, 2, 3, 4, 5, 8, 9, 16, 1<<24|1, 1<<25|3, 3<<24, 1<<31)
 	case "fd":

@@ -38,6 +38,8 @@ type owner struct {
 func Run(ctx context.Context, spec Spec) (*Report, error) {
 	o := &owner{spec: spec, started: monotonic(), worldFD: -1}
 	o.report = Report{Schema: ReportSchema, Engine: "kvm"}
+	o.report.Bytes = Traffic{counted(nil), counted(nil)}
+	o.report.Calls = CallCounts{counted(nil), counted(nil)}
 	err := o.run(ctx)
 	o.report.Time.Wall = time.Duration(monotonic() - o.started).Microseconds()
 	if err != nil {
@@ -61,15 +63,21 @@ func (o *owner) run(ctx context.Context) error {
 	if err := o.checkOut(); err != nil {
 		return err
 	}
-	if err := o.openWorld(); err != nil {
-		return err
-	}
-	defer o.server.Close()
 	if err := o.start(); err != nil {
 		return err
 	}
 	defer o.control.Close()
 	defer unix.Close(o.worldFD)
+	// The runner takes a while to wake up; the world is made meanwhile.
+	if err := o.openWorld(); err != nil {
+		o.kill()
+		return err
+	}
+	defer o.server.Close()
+	if err := o.send(); err != nil {
+		o.kill()
+		return err
+	}
 	return o.attend(ctx)
 }
 
@@ -98,6 +106,8 @@ func (o *owner) openProgram() error {
 
 func kindOf(m os.FileMode) string {
 	switch {
+	case m.IsRegular():
+		return "file"
 	case m.IsDir():
 		return "folder"
 	case m&os.ModeNamedPipe != 0:
@@ -119,6 +129,9 @@ func (o *owner) checkOut() error {
 		return fail(StatusFailure, "the output folder cannot be read (%w): make it with mkdir, or give another --out", err)
 	}
 	defer d.Close()
+	if info, err := d.Stat(); err == nil && !info.IsDir() {
+		return fail(StatusFailure, "the output folder %s is not a folder but a %s: give --out an empty folder", o.spec.Out, kindOf(info.Mode()))
+	}
 	names, err := d.Readdirnames(1)
 	if len(names) > 0 {
 		return fail(StatusFailure, "the output folder %s is not empty (it holds %q): empty it, or give another --out", o.spec.Out, names[0])
@@ -147,7 +160,7 @@ func (o *owner) openWorld() error {
 	return nil
 }
 
-// start starts the runner and tells it what to run.
+// start starts the runner, which waits for the setup.
 func (o *owner) start() error {
 	sys, err := vmm.OpenSystem(devKVM)
 	if err != nil {
@@ -166,32 +179,28 @@ func (o *owner) start() error {
 	}
 	defer unix.Close(worldRunner)
 	o.worldFD = worldOwner
-	foreground := ownsTerminal()
 	o.pid, err = syscall.ForkExec("/proc/self/exe", []string{RunnerName}, &syscall.ProcAttr{
 		Files: []uintptr{0, 1, 2, fdControl: uintptr(ends[1]), fdWorld: uintptr(worldRunner), fdKVM: uintptr(sys.FD()), fdProgram: o.program.Fd()},
 		// The runner dies with this thread: Run's caller keeps it locked.
-		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Foreground: foreground, Ctty: 0},
+		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
 		return fail(StatusFailure, "starting the runner: %w", err)
 	}
+	return nil
+}
+
+// send tells the runner what to run.
+func (o *owner) send() error {
 	s := &o.spec
-	err = writeMessage(o.control, &setup{
+	err := writeMessage(o.control, &setup{
 		Path: o.report.Program, Args: s.Args, Env: s.Env, Size: o.size, Memory: uint64(s.Memory),
 		Seed: s.Seed, Clock: s.Clock, Frozen: s.Frozen, NoHugePages: s.NoHugePages, Trace: s.Trace,
 	})
 	if err != nil {
-		o.kill()
 		return fail(StatusFailure, "talking to the runner: %w", err)
 	}
 	return nil
-}
-
-// ownsTerminal says whether standard input is a terminal whose foreground is
-// us: then the runner's process group must have it, or its reads would stop it.
-func ownsTerminal() bool {
-	pgrp, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
-	return err == nil && pgrp == unix.Getpgrp()
 }
 
 // kill ends the runner and waits for it.

@@ -2,6 +2,7 @@ package cell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -93,8 +94,12 @@ func (o *owner) receive() *result {
 
 func (o *owner) wait() (e exited) {
 	for {
-		_, e.err = unix.Wait4(o.pid, &e.status, 0, &e.usage)
-		if e.err != unix.EINTR {
+		_, e.err = unix.Wait4(o.pid, &e.status, unix.WUNTRACED, &e.usage)
+		switch {
+		case e.err == unix.EINTR:
+		case e.err == nil && e.status.Stopped():
+			o.stopped(e.status.StopSignal())
+		default:
 			return e
 		}
 	}
@@ -119,7 +124,7 @@ func (o *owner) cpuLeft() time.Duration {
 
 // finish makes the report when the runner is gone.
 func (o *owner) finish(res *result, e exited, ordered cause) error {
-	restoreTerminal()
+	o.takeTerminal()
 	o.report.Digest = o.digest()
 	o.report.Time.RunnerCPU = (e.usage.Utime.Nano() + e.usage.Stime.Nano()) / 1e3
 	o.report.Memory.Limit = uint64(o.spec.Memory)
@@ -128,7 +133,7 @@ func (o *owner) finish(res *result, e exited, ordered cause) error {
 		o.report.Memory.Limit = uint64(o.spec.Memory)
 		switch o.report.Ended.Cause {
 		case causeRefused, causeBroken:
-			return &Failure{o.report.Ended.Status, fmt.Errorf("%s", o.report.Ended.Message)}
+			return &Failure{o.report.Ended.Status, o.refusal()}
 		}
 		return nil
 	}
@@ -138,6 +143,15 @@ func (o *owner) finish(res *result, e exited, ordered cause) error {
 	}
 	o.report.Ended = Ended{Cause: causeRunnerDied, Status: StatusFailure}
 	return fail(StatusFailure, "the cell's runner died (%s): the payload's results are incomplete; please report this", died(e.status))
+}
+
+// refusal names the program as the user did, who does not see the world's
+// paths.
+func (o *owner) refusal() error {
+	if o.report.Ended.Cause == causeRefused {
+		return fmt.Errorf("%s %s", o.spec.Program, o.report.Ended.Message)
+	}
+	return errors.New(o.report.Ended.Message)
 }
 
 func died(ws unix.WaitStatus) string {
@@ -154,13 +168,4 @@ func (o *owner) digest() string {
 		return ""
 	}
 	return digestOf(b)
-}
-
-// restoreTerminal takes the foreground back from the runner's process group.
-func restoreTerminal() {
-	pgrp, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
-	if err != nil || pgrp == unix.Getpgrp() {
-		return
-	}
-	_ = unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, unix.Getpgrp())
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"spaceos"
+	"spaceos/libos"
 )
 
 // RunnerName is the runner's argv[0]: a main function that sees it calls
@@ -67,9 +68,11 @@ type Spec struct {
 const (
 	DefaultMemory = 64 * spaceos.MiB
 	minMemory     = 1 * spaceos.MiB
-	maxMemory     = 1 * spaceos.TiB
-	maxTime       = 366 * 24 * time.Hour
-	minTime       = time.Millisecond
+	// maxMemory keeps the page tables' slot, an eighth of the memory, below
+	// the guest's RAM at 4 GiB.
+	maxMemory = 16 * spaceos.GiB
+	maxTime   = 366 * 24 * time.Hour
+	minTime   = time.Millisecond
 )
 
 // Failure is a run that did not come to the payload's first instruction, or
@@ -105,6 +108,7 @@ func (s *Spec) check() error {
 	if s.Memory < minMemory || s.Memory > maxMemory {
 		return fail(StatusFailure, "a memory limit of %v is not between %v and %v: give --memory a size like 64MiB", s.Memory, minMemory, maxMemory)
 	}
+	s.Memory -= s.Memory % libos.PageSize // the machine's memory comes in pages
 	for _, l := range []struct {
 		flag string
 		d    time.Duration

@@ -18,7 +18,7 @@ type Report struct {
 	Program string     `json:"program"` // its path in the world
 	Digest  string     `json:"digest"`  // of the program's file
 	Engine  string     `json:"engine"`
-	Host    hostInfo   `json:"host"`
+	Host    hostInfo   `json:"host,omitzero"` // absent if the machine did not come to be, or its runner died
 	Ended   Ended      `json:"ended"`
 	Time    Times      `json:"time_us"`
 	Exits   Exits      `json:"exits"`
@@ -118,9 +118,17 @@ func (r *Report) fill(res *result, started int64) {
 	if res.FirstRun != 0 {
 		r.Time.Setup = time.Duration(res.FirstRun - started).Microseconds()
 	}
-	r.Bytes = Traffic{res.Read, res.Written}
-	r.Calls = CallCounts{res.Calls, res.Unsupported}
+	r.Bytes = Traffic{counted(res.Read), counted(res.Written)}
+	r.Calls = CallCounts{counted(res.Calls), counted(res.Unsupported)}
 	r.Ended = endOf(res)
+}
+
+// counted is a count that is written as {} and not as null when it is empty.
+func counted(m map[string]uint64) map[string]uint64 {
+	if m == nil {
+		return map[string]uint64{}
+	}
+	return m
 }
 
 // endOf turns the runner's words into cause and status.

@@ -25,8 +25,9 @@ type runner struct {
 	process *libos.Process
 	result  result
 
-	mu    sync.Mutex
-	cause cause // why an order ended the run
+	mu       sync.Mutex
+	cause    cause // why an order ended the run
+	signaled bool  // the payload had its signal: the next kills it
 }
 
 // RunnerMain is all that the runner does; it returns the process's exit
@@ -56,7 +57,7 @@ func (r *runner) run(control io.Reader) error {
 	if err != nil {
 		var refused *libos.LoadError
 		if errors.As(err, &refused) {
-			r.result.Refused = err.Error()
+			r.result.Refused = refused.Text
 			return nil
 		}
 		return err
@@ -65,6 +66,7 @@ func (r *runner) run(control io.Reader) error {
 	thread.Attach(processor{r.cpu})
 	*r.cpu.Regs() = vmm.Regs(regs)
 	go r.obey(control)
+	go r.hearTerminal()
 	r.result.FirstRun = monotonic()
 	before := threadCPU()
 	err = r.loop(thread)
@@ -140,15 +142,34 @@ func (r *runner) obey(control io.Reader) {
 			os.Exit(1)
 		}
 		if o.Stop != "" {
-			r.mu.Lock()
-			r.cause = o.Stop
-			r.mu.Unlock()
-			r.process.Kill(libos.End{Signal: int(unix.SIGKILL)})
+			r.stop(o.Stop)
 		} else {
-			r.process.Signal(o.Signal)
+			r.signal(o.Signal)
 		}
-		r.cpu.Kick()
 	}
+}
+
+func (r *runner) stop(c cause) {
+	r.mu.Lock()
+	r.cause = c
+	r.mu.Unlock()
+	r.process.Kill(libos.End{Signal: int(unix.SIGKILL)})
+	r.cpu.Kick()
+}
+
+// signal gives the payload its first signal, wherever that came from; the
+// second kills it.
+func (r *runner) signal(n int) {
+	r.mu.Lock()
+	second := r.signaled
+	r.signaled = true
+	r.mu.Unlock()
+	if second {
+		r.stop(causeKilled)
+		return
+	}
+	r.process.Signal(n)
+	r.cpu.Kick()
 }
 
 // measure fills the result. The vCPU's thread does nothing but run the guest

@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"spaceos/cell"
 )
@@ -12,22 +15,38 @@ import (
 // reportFile is where the report goes. The file is opened before the run, so
 // that a wrong path is known before anything happens.
 type reportFile struct {
-	path string   // "": nowhere
-	tmp  *os.File // renamed to path when it is complete
-	s    streams
+	path string    // "": nowhere
+	out  io.Writer // written to directly
+	tmp  *os.File  // renamed to path when it is complete
 }
 
 func newReportFile(path string, s streams) (*reportFile, error) {
-	r := &reportFile{path: path, s: s}
+	r := &reportFile{path: path, out: s.err}
 	if path == "" || path == "-" {
 		return r, nil
 	}
+	switch info, err := os.Stat(path); {
+	case err != nil || info.Mode().IsRegular():
+	case info.IsDir():
+		return nil, fmt.Errorf("the report cannot be written to %s, which is a folder: give --report the path of a file", path)
+	default: // a device or a pipe is written to, never replaced
+		return r, r.openDirect()
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return nil, fmt.Errorf("the report cannot be written to %s (%w): give --report a path in a folder that exists and is writable", path, err)
+		return nil, fmt.Errorf("the report cannot be written to %s (%w): give --report a path in a folder that exists and is writable", path, reason(err))
 	}
 	r.tmp = tmp
 	return r, nil
+}
+
+func (r *reportFile) openDirect() error {
+	f, err := os.OpenFile(r.path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("the report cannot be written to %s (%w): give --report the path of a file", r.path, reason(err))
+	}
+	r.out = f // closed by the end of the program
+	return nil
 }
 
 // write puts the report into place, whole or not at all.
@@ -41,14 +60,24 @@ func (r *reportFile) write(report *cell.Report) error {
 	}
 	text = append(text, '\n')
 	if r.tmp == nil {
-		_, err := r.s.err.Write(text)
+		_, err := r.out.Write(text)
 		return err
 	}
 	if err := r.place(text); err != nil {
 		os.Remove(r.tmp.Name())
-		return fmt.Errorf("the report cannot be written to %s: %w", r.path, err)
+		return fmt.Errorf("the report cannot be written to %s (%w): make room there, or give --report another path", r.path, reason(err))
 	}
 	return nil
+}
+
+// reason is an error without the path that it happened at, which is the
+// temporary file's.
+func reason(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
 }
 
 func (r *reportFile) place(text []byte) error {

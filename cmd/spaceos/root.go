@@ -86,9 +86,10 @@ a virtual machine without a guest kernel. A program sees /app, /in, /out, /data
 and /tmp, and nothing else.`,
 		Example: `  spaceos doctor
   spaceos run --in frames --out results bin/payloads/cloudmask/cloudmask`,
-		Version:       version(),
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Version:                    version(),
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -102,18 +103,10 @@ and /tmp, and nothing else.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w; see %s --help", suggestFlag(cmd, err), cmd.CommandPath())}
+		return &usageError{fmt.Errorf("%w; see %s --help", explainFlag(cmd, err), cmd.CommandPath())}
 	})
 	root.AddCommand(newRun(s), newDoctor(s))
 	return root
-}
-
-func unknownCommand(cmd *cobra.Command, name string) error {
-	text := fmt.Sprintf("there is no command %q", name)
-	if near := cmd.SuggestionsFor(name); len(near) > 0 {
-		text += fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
-	}
-	return errors.New(text + "; see spaceos --help")
 }
 
 // version is what the build recorded of the source.

@@ -18,10 +18,11 @@ import (
 
 // runFlags are the flags of run as they are written.
 type runFlags struct {
-	spec                                cell.Spec
-	memory, outLimit, dataLimit         string
-	seed, clock, report, hugePages, env string
-	envs                                []string
+	spec                           cell.Spec
+	memory, outLimit, dataLimit    string
+	seed, clock, report, hugePages string
+	envs                           []string
+	given                          func(flag string) bool
 }
 
 func newRun(s streams) *cobra.Command {
@@ -64,6 +65,7 @@ second kills it.`,
 
 func (f *runFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
+	f.given = flags.Changed
 	flags.SetInterspersed(false) // flags behind the program are the program's
 	flags.SortFlags = false
 	flags.StringVar(&f.spec.In, "in", "", "folder that the program reads as /in")
@@ -105,15 +107,15 @@ func (f *runFlags) complete() error {
 			return fmt.Errorf("--%s: %s is no limit that can be held: give a size like 64MiB", q.flag, q.text)
 		}
 	}
-	if f.spec.Files < 0 {
-		return fmt.Errorf("--files-limit: %d is less than nothing: give a positive number", f.spec.Files)
+	if f.given("files-limit") && f.spec.Files <= 0 {
+		return fmt.Errorf("--files-limit: %d is no limit that can be held: give a positive number", f.spec.Files)
 	}
 	for _, flag := range []struct {
 		name string
 		d    time.Duration
 	}{{"cpu-time", f.spec.CPUTime}, {"timeout", f.spec.Timeout}} {
-		if flag.d < 0 {
-			return fmt.Errorf("--%s: %v is less than nothing: give a time like 10s", flag.name, flag.d)
+		if f.given(flag.name) && flag.d <= 0 {
+			return fmt.Errorf("--%s: %v is no limit that can be held: give a time like 10s, or leave the flag out for none", flag.name, flag.d)
 		}
 	}
 	switch f.hugePages {
@@ -121,7 +123,7 @@ func (f *runFlags) complete() error {
 	case "never":
 		f.spec.NoHugePages = true
 	default:
-		return fmt.Errorf("--huge-pages: %q is neither auto nor never", f.hugePages)
+		return fmt.Errorf("--huge-pages: %q is neither auto nor never: write one of them", f.hugePages)
 	}
 	if f.spec.Env, err = environment(f.envs); err != nil {
 		return err
@@ -129,7 +131,7 @@ func (f *runFlags) complete() error {
 	if f.seed != "" {
 		seed, err := strconv.ParseUint(f.seed, 0, 64)
 		if err != nil {
-			return fmt.Errorf("--seed: %q is not a number of 64 bits", f.seed)
+			return fmt.Errorf("--seed: %q is not a number of 64 bits: write one, as 7 or 0xbeef", f.seed)
 		}
 		f.spec.Seed = &seed
 	}
@@ -143,7 +145,7 @@ func (f *runFlags) parseClock() error {
 	text, mode, found := strings.Cut(f.clock, ",")
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || found && mode != "frozen" || t.Unix() < 0 {
-		return fmt.Errorf("--clock: %q is not a time since 1970 as 2026-01-01T00:00:00Z, alone or with ,frozen", f.clock)
+		return fmt.Errorf("--clock: %q is not a time since 1970: write one as 2026-01-01T00:00:00Z, alone or with ,frozen", f.clock)
 	}
 	f.spec.Clock, f.spec.Frozen = t, found
 	return nil
@@ -152,7 +154,7 @@ func (f *runFlags) parseClock() error {
 func environment(pairs []string) ([]string, error) {
 	for _, kv := range pairs {
 		if k, _, ok := strings.Cut(kv, "="); !ok || k == "" || strings.ContainsRune(kv, 0) {
-			return nil, fmt.Errorf("--env: %q is not of the form K=V (nothing is inherited, so a value is needed)", kv)
+			return nil, fmt.Errorf("--env: %q is not of the form K=V: write the value too, since nothing is inherited", kv)
 		}
 	}
 	return pairs, nil
@@ -164,7 +166,11 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 		return &cell.Failure{Status: cell.StatusFailure, Err: err}
 	}
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // as by nohup, or a shell for a job in the background
+			signal.Notify(signals, s)
+		}
+	}
 	defer signal.Stop(signals)
 	signal.Ignore(syscall.SIGTTOU) // to take the terminal back from the cell
 	f.spec.Signals = signals
@@ -179,13 +185,13 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 		return runErr
 	}
 	if status := r.Ended.Status; status != 0 {
-		return &exitError{status, explain(r)}
+		return &exitError{status, explain(r, &f.spec)}
 	}
 	return nil
 }
 
 // explain is what the user sees of an end that is not the program's own exit.
-func explain(r *cell.Report) string {
+func explain(r *cell.Report, spec *cell.Spec) string {
 	e := r.Ended
 	switch {
 	case e.Cause == "exited" || e.Cause == "killed":
@@ -194,6 +200,10 @@ func explain(r *cell.Report) string {
 		return fmt.Sprintf("the program died by %s (si_code %d, address %s) at RIP %s", e.SignalName, e.Fault.Code, e.Fault.Address, e.Fault.RIP) + note(e.Message)
 	case e.Cause == "signal":
 		return "the program died by " + e.SignalName + note(e.Message)
+	case e.Cause == "timeout":
+		return fmt.Sprintf("the program was stopped at its time limit of %v; give it more with --timeout", spec.Timeout)
+	case e.Cause == "cpu-time":
+		return fmt.Sprintf("the program was stopped at its limit of %v of processor time; give it more with --cpu-time", spec.CPUTime)
 	case e.Cause == "out-of-memory":
 		return fmt.Sprintf("out of memory: the program touched more than its limit of %v; give it more with --memory", spaceos.Bytes(r.Memory.Limit))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -8,22 +9,60 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// suggestFlag adds the nearest flag's name to the error about an unknown one.
-func suggestFlag(cmd *cobra.Command, err error) error {
-	_, name, ok := strings.Cut(err.Error(), "unknown flag: --")
-	if !ok {
-		return err
+// explainFlag turns the flag parser's error into a sentence that says what to
+// write.
+func explainFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var value *pflag.InvalidValueError
+	var absent *pflag.ValueRequiredError
+	switch {
+	case errors.As(err, &unknown):
+		return unknownFlag(cmd, unknown)
+	case errors.As(err, &value):
+		return fmt.Errorf("--%s: %q is not %s", value.GetFlag().Name, value.GetValue(), wanted(value.GetFlag()))
+	case errors.As(err, &absent):
+		return fmt.Errorf("--%s needs a value: %s", absent.GetFlag().Name, absent.GetFlag().Usage)
 	}
-	best, distance := "", 3
+	return err
+}
+
+// wanted says what a flag's value looks like.
+func wanted(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "duration":
+		return "a time: write a number and a unit, as 30s"
+	case "int":
+		return "a whole number that can be held: write one, as 1000"
+	case "bool":
+		return "true or false: write the flag alone for true"
+	}
+	return "a " + f.Value.Type()
+}
+
+func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	name, dashes := unknown.GetSpecifiedName(), "--"
+	if short := unknown.GetSpecifiedShortnames(); short != "" {
+		name, dashes = short, "-"
+	}
+	best, distance := "", min(3, len(name))
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if d := editDistance(name, f.Name); d < distance {
 			best, distance = f.Name, d
 		}
 	})
 	if best == "" {
-		return err
+		return fmt.Errorf("there is no flag %s%s", dashes, name)
 	}
-	return fmt.Errorf("%w; did you mean --%s?", err, best)
+	return fmt.Errorf("there is no flag %s%s (did you mean --%s?)", dashes, name, best)
+}
+
+// unknownCommand names the nearest commands.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	text := fmt.Sprintf("there is no command %q", name)
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		text += fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
+	}
+	return errors.New(text + "; see spaceos --help")
 }
 
 // editDistance is Levenshtein's.

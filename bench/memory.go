@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,13 +51,15 @@ func (h *harness) footprintOnce(ctx context.Context, rt *runtime, n, mebibytes, 
 		return nil, err
 	}
 	start := h.foreground
-	if rt.name == "docker" {
+	if rt.name == "docker" || rt.name == dockerAttached {
 		// The daemon runs for the payloads, so it counts: it starts after
 		// the reading of what was there before.
 		if err := h.docker.start(ctx); err != nil {
 			return nil, err
 		}
 		defer h.docker.stop()
+	}
+	if rt.name == "docker" {
 		start = h.docker.detached
 	}
 	launch, err := rt.prepare(ctx, w)
@@ -78,6 +82,10 @@ func (h *harness) footprintOnce(ctx context.Context, rt *runtime, n, mebibytes, 
 	}
 	return parts, errors.Join(err, endAll(ctx, payloads))
 }
+
+// dockerAttached is Docker with a client that stays, as `docker run` does
+// without --detach, and as the other runtimes do here.
+const dockerAttached = "docker and clients"
 
 // payload is one idle program under way.
 type payload struct {
@@ -150,6 +158,13 @@ func saysReady(stdout string) error {
 	return nil
 }
 
+// pssOf and countOf begin the parts of a sample that belong to all processes of
+// one name.
+const (
+	pssOf   = "pss of "
+	countOf = "count of "
+)
+
 // weighWhenReady waits until all payloads are asleep and adds up.
 func (h *harness) weighWhenReady(ctx context.Context, payloads []payload, before map[int]process, available float64) (map[string]float64, error) {
 	for _, p := range payloads {
@@ -171,7 +186,7 @@ func (h *harness) weighWhenReady(ctx context.Context, payloads []payload, before
 		return nil, err
 	}
 	parts := map[string]float64{}
-	for pid := range after {
+	for pid, p := range after {
 		if _, old := before[pid]; old {
 			continue
 		}
@@ -182,8 +197,14 @@ func (h *harness) weighWhenReady(ctx context.Context, payloads []payload, before
 		if err != nil {
 			return nil, err
 		}
+		label := p.name
+		if after[p.parent].name == p.name {
+			label += ", child" // such as the runner of a cell
+		}
 		parts["pss"] += bytes
 		parts["processes"]++
+		parts[pssOf+label] += bytes
+		parts[countOf+label]++
 	}
 	now, err := availableMemory()
 	parts["available"] = available - now
@@ -203,6 +224,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (h *harness) measureMemory(ctx context.Context, runtimes []*runtime) error {
 	// Docker's daemon runs for Docker's own samples alone.
 	h.docker.stop()
+	if len(only(runtimes, "docker")) > 0 {
+		runtimes = append(runtimes[:len(runtimes):len(runtimes)], &runtime{dockerAttached, h.docker.ready, h.docker.prepare})
+	}
 	ten := map[int]*results{}
 	for _, kind := range []struct{ n, mebibytes int }{{1, 8}, {10, 8}, {10, 0}} {
 		h.logf("memory of %d payloads of %d MiB", kind.n, kind.mebibytes)
@@ -217,6 +241,9 @@ func (h *harness) measureMemory(ctx context.Context, runtimes []*runtime) error 
 			return err
 		}
 		h.memoryTable(r, kind.n, kind.mebibytes)
+		if kind.mebibytes == 0 {
+			h.processTable(r)
+		}
 		if kind.n == 10 {
 			ten[kind.mebibytes] = r
 		}
@@ -228,8 +255,8 @@ func (h *harness) measureMemory(ctx context.Context, runtimes []*runtime) error 
 func (h *harness) memoryTable(r *results, n, mebibytes int) {
 	t := h.table(fmt.Sprintf("memory-%d-%d", n, mebibytes),
 		fmt.Sprintf("Memory of %s, each with %d MiB touched, asleep", plural(n, "running payload"), mebibytes), r)
-	t.Note = "PSS of every process that was started for the run (Docker: dockerd, containerd, shims; not its client), MiB. " +
-		"Overhead: what is more than under native, for one payload."
+	t.Note = "PSS of every process that was started for the run (docker: dockerd, containerd, shims; in its other row also the clients, which " +
+		"stay unless a container is started detached), MiB. Overhead: what is more than under native, for one payload."
 	t.Header = []string{"runtime", "processes", "PSS in all", "overhead per payload", "fall of MemAvailable"}
 	native := r.series("native", "pss")
 	for _, name := range r.order {
@@ -244,6 +271,27 @@ func (h *harness) memoryTable(r *results, n, mebibytes int) {
 			cells = append(cells, "-")
 		}
 		t.Rows = append(t.Rows, append(cells, formatMiB(summarize(r.series(name, "available")))))
+	}
+}
+
+// processTable says which processes the memory of ten idle payloads is in.
+func (h *harness) processTable(r *results) {
+	t := &table{
+		Title:  "Memory of 10 running payloads, each with 0 MiB touched, by process",
+		Header: []string{"runtime", "process", "how many", "PSS of each, MiB"},
+		Words:  true,
+	}
+	h.report.Tables = append(h.report.Tables, t)
+	for _, runtime := range r.order {
+		for _, part := range slices.Sorted(maps.Keys(r.values[runtime])) {
+			process, ok := strings.CutPrefix(part, pssOf)
+			count := summarize(r.series(runtime, countOf+process)).Median
+			if !ok || count == 0 {
+				continue
+			}
+			each := summarize(r.series(runtime, part)).Median / count / (1 << 20)
+			t.Rows = append(t.Rows, []string{runtime, process, formatCount(count), fmt.Sprintf("%.2f", each)})
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -98,14 +99,15 @@ func (h *harness) nativePrepare(ctx context.Context, w workload) (func() []strin
 func (h *harness) cellPath() string { return filepath.Join(h.root, "bin", "spaceos") }
 
 func (h *harness) cellReady(ctx context.Context) (string, error) {
-	if _, err := os.Stat(h.cellPath()); err != nil {
+	binary, err := os.ReadFile(h.cellPath())
+	if err != nil {
 		return "", fmt.Errorf("bin/spaceos is not there; run \"make build\" first, or leave the cell out with -runtimes native,crun,runc,runsc,docker")
 	}
 	commit, err := h.textOf(ctx, "git", "-C", h.root, "describe", "--always", "--dirty", "--abbrev=12")
 	if err != nil {
 		commit = "unknown commit"
 	}
-	return "spaceos " + commit, nil
+	return fmt.Sprintf("spaceos %s, bin/spaceos has SHA-256 %.6x...", commit, sha256.Sum256(binary)), nil
 }
 
 // cellPrepare runs w by `spaceos run`; extra flags make a variant of the cell.

@@ -17,8 +17,10 @@ type inode struct {
 	nameless bool
 }
 
-// maxInodes bounds the table of inodes. Beyond it numbers are made from the
-// host's, which tells files apart as well but not the same way in every run.
+// maxInodes bounds the table of inodes. Beyond it the numbers of read-only
+// files are made from the host's, which tells them apart as well but not the
+// same way in every run. Files that count on a quota are always in the table;
+// their number is bounded by the quota of names.
 const maxInodes = 1 << 20
 
 func (s *Server) newIno() uint64 {
@@ -26,11 +28,12 @@ func (s *Server) newIno() uint64 {
 	return s.lastIno
 }
 
-func (s *Server) inode(key hostKey) *inode {
+func (m *mount) inode(key hostKey) *inode {
+	s := m.srv
 	if in := s.inodes[key]; in != nil {
 		return in
 	}
-	if len(s.inodes) >= maxInodes {
+	if m.readOnly && len(s.inodes) >= maxInodes {
 		return &inode{ino: 1<<62 | (key.dev*0x9E3779B97F4A7C15^key.ino)>>2}
 	}
 	in := &inode{ino: s.newIno()}
@@ -79,7 +82,7 @@ func (m *mount) hostNode(st *unix.Stat_t) (node, bool) {
 	}
 	key := hostKey{uint64(st.Dev), st.Ino}
 	return node{kind: kind, key: key, stat: Stat{
-		Dev: m.dev(), Ino: m.srv.inode(key).ino, Mode: st.Mode, Nlink: uint32(st.Nlink),
+		Dev: m.dev(), Ino: m.inode(key).ino, Mode: st.Mode, Nlink: uint32(st.Nlink),
 		Size: st.Size, Blocks: st.Blocks, Blksize: int32(st.Blksize),
 		Atime: Timespec{st.Atim.Sec, st.Atim.Nsec},
 		Mtime: Timespec{st.Mtim.Sec, st.Mtim.Nsec},
@@ -205,7 +208,7 @@ func (o *hostFile) cut(n, got node) errno {
 // hold counts an open file.
 func (o *hostFile) hold(n node) {
 	o.key = n.key
-	o.in = o.mount.srv.inode(n.key)
+	o.in = o.mount.inode(n.key)
 	o.in.opens++
 	if n.kind == KindFile {
 		o.in.count(o.mount, held(&n.stat))

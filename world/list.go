@@ -174,7 +174,7 @@ func (f *hostFolder) number(entries []Entry) []Entry {
 	kept := entries[:0]
 	for _, entry := range entries {
 		if entry.Kind != kindUnknown {
-			entry.Ino = f.mount.srv.inode(hostKey{f.key.dev, entry.Ino}).ino
+			entry.Ino = f.mount.inode(hostKey{f.key.dev, entry.Ino}).ino
 			kept = append(kept, entry)
 			continue
 		}

@@ -34,7 +34,7 @@ func parseOpen(flags, mode uint32) (openHow, errno) {
 	}
 	h := openHow{
 		access:    f & unix.O_ACCMODE,
-		keep:      f & (unix.O_APPEND | unix.O_SYNC | unix.O_DSYNC),
+		keep:      f & (unix.O_SYNC | unix.O_DSYNC),
 		create:    f&unix.O_CREAT != 0,
 		exclusive: f&unix.O_EXCL != 0,
 		truncate:  f&unix.O_TRUNC != 0,
@@ -197,6 +197,9 @@ func (s *Server) opened(o *handle, n node, resp *Response) {
 	resp.Handle = s.newHandle(o)
 	resp.Kind, resp.Stat, resp.Size = n.kind, n.stat, n.stat.Size
 	if o.file != nil {
-		resp.FD, resp.Text = o.file.fd(), o.file.text()
+		resp.FD = o.file.fd()
+		if n.kind == KindText || n.kind == KindLink {
+			resp.Text = o.file.text()
+		}
 	}
 }

@@ -21,8 +21,8 @@ type Options struct {
 	App, In, Out, Data string
 
 	// Program is shown as /app/ProgramName with mode 0555 in place of a file
-	// of that name; /proc/self/exe is a link to it. The caller keeps it open
-	// until Close, and closes it.
+	// of that name; /proc/self/exe is a link to it. It stays the caller's, who
+	// closes it after the server.
 	Program     *os.File
 	ProgramName string
 
@@ -55,6 +55,7 @@ type Server struct {
 	lastIno               uint64
 	scratch, scratchLimit int64
 	closed                bool
+	program               *os.File // kept from the garbage collector
 }
 
 // A handle is an open folder (dir) or file (file).
@@ -70,7 +71,7 @@ type handle struct {
 // the person who named them; errors.Is knows fs.ErrNotExist,
 // fs.ErrPermission and so on.
 func NewServer(o Options) (*Server, error) {
-	s := &Server{clock: o.Clock, inodes: make(map[hostKey]*inode), handles: []*handle{nil}}
+	s := &Server{clock: o.Clock, inodes: make(map[hostKey]*inode), handles: []*handle{nil}, program: o.Program}
 	if s.clock == nil {
 		s.clock = NewClock(time.Time{}, false)
 	}
@@ -88,6 +89,8 @@ func (o *Options) check() error {
 	switch {
 	case o.Files < 0 || o.OutBytes < 0 || o.DataBytes < 0:
 		return fmt.Errorf("a quota is negative (files %d, /out %d bytes, /data %d bytes): give 0 for the default or a positive number", o.Files, o.OutBytes, o.DataBytes)
+	case o.Files > maxInodes:
+		return fmt.Errorf("a quota of %d files is more than the %d that a world can keep account of: give less", o.Files, maxInodes)
 	case o.CPUs < 0:
 		return fmt.Errorf("the world cannot have %d processors: give 0 for one or a positive number", o.CPUs)
 	case o.Program == nil:
@@ -259,7 +262,7 @@ func (m *mount) countFolder(path string, f *hostFolder, depth int) error {
 		case e != 0:
 			continue // it has gone in the meantime
 		case n.kind == KindFile:
-			m.srv.inode(n.key).count(m, held(&n.stat))
+			m.inode(n.key).count(m, held(&n.stat))
 		case n.kind == KindDir:
 			sub, e := f.enter(entry.Name, n)
 			if e != 0 {

@@ -18,7 +18,7 @@ func Pair() (server, client int, err error) {
 	return ends[0], ends[1], nil
 }
 
-// Serve answers the requests that come over a socket (one end of Pair) until
+// Serve answers the requests that come over a blocking socket (an end of Pair) until
 // the other end closes it: nil. A message that is not a request ends it with
 // ErrMessage. It does not close fd, but shuts it down, so that the client sees
 // the end; shutting it down from another goroutine ends Serve.
@@ -94,7 +94,7 @@ type Client struct {
 	broken bool
 }
 
-// NewClient uses the socket fd, which stays the caller's to close.
+// NewClient uses the blocking socket fd, which stays the caller's to close.
 func NewClient(fd int) *Client {
 	return &Client{fd: fd, buf: make([]byte, 0, responseMax+1), rights: make([]byte, unix.CmsgSpace(4))}
 }

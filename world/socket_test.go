@@ -2,8 +2,10 @@ package world
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -108,6 +110,39 @@ func TestServeDropsWhoSendsGarbage(t *testing.T) {
 			do(t, c, Request{Op: OpStat, Path: "/"}, unix.EIO)
 			do(t, s, Request{Op: OpStat, Path: "/"}, 0)
 		})
+	}
+}
+
+func TestManyConnectionsAtOnce(t *testing.T) {
+	s := newWorld(t, Options{Out: t.TempDir()})
+	var wg sync.WaitGroup
+	for i := range 4 {
+		c, _, _ := connect(t, s)
+		for j := range 2 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				for range 200 {
+					path := fmt.Sprintf("/%s/f%d%d", []string{"out", "tmp"}[j], i, j)
+					resp := c.Do(Request{Op: OpOpen, Path: path, Flags: unix.O_CREAT | unix.O_EXCL | unix.O_RDWR, Scratch: roomy})
+					if resp.Errno != 0 || resp.FD < 0 {
+						t.Errorf("open %s: %v, descriptor %d", path, resp.Errno, resp.FD)
+						return
+					}
+					unix.Close(resp.FD)
+					c.Do(Request{Op: OpClose, Dir: resp.Handle, Scratch: roomy})
+					if e := c.Do(Request{Op: OpUnlink, Path: path, Scratch: roomy}).Errno; e != 0 {
+						t.Errorf("unlink %s: %v", path, e)
+					}
+				}
+			}()
+		}
+	}
+	wg.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.scratch != 0 || used(s, MountOut) != 0 {
+		t.Errorf("%d bytes of scratch and %d of /out are counted when all is gone", s.scratch, used(s, MountOut))
 	}
 }
 

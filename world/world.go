@@ -32,10 +32,10 @@ type Op uint8
 // Readlink, Mkdir).
 const (
 	OpInvalid  Op = iota
-	OpOpen        // open or create the node: Flags (O_*), Mode -> Handle, Kind, FD, Stat, Text
+	OpOpen        // open or create the node: Flags (O_*), Mode -> Handle, Kind, FD (never in append mode: appending is the caller's), Stat, Text
 	OpClose       // forget Handle Dir; has no response worth waiting for
 	OpStat        // -> Stat
-	OpList        // folder Dir, entries from position Offset on -> Entries, sorted by name; none: end
+	OpList        // folder Dir, entries from position Offset on -> Entries, "." and ".." first, then sorted by name; none: end
 	OpReadlink    // -> Text
 	OpMkdir       // Mode
 	OpUnlink      // remove a file's name
@@ -79,8 +79,10 @@ type Request struct {
 	Size   int64
 	Times  [2]Time // access, modification
 
-	// Scratch is how many bytes /tmp may hold in all when this request is
-	// done: what the cell's memory has left beside the guest's frames.
+	// Scratch is how many bytes /tmp, and /out and /data without a folder of
+	// the host, may hold in all when this request is done: what the cell's
+	// memory has left beside the guest's frames. Content counts in pages, and
+	// each file or folder 1 KiB.
 	Scratch int64
 }
 
@@ -129,7 +131,7 @@ type Response struct {
 	Statfs  Statfs
 	Entries []Entry
 	Text    string
-	Scratch int64 // bytes that /tmp holds now
+	Scratch int64 // bytes held now of what Request.Scratch limits
 }
 
 // Stat is what stat(2) tells of a node. Device and inode numbers are the

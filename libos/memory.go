@@ -28,6 +28,7 @@ type addressSpace struct {
 	mmapTop       uint64 // mmap places regions below it
 	dataSize      uint64 // bytes of the program's data segments, for RLIMIT_DATA
 	stackTop      uint64
+	lockFuture    bool // mlockall(MCL_FUTURE)
 }
 
 // touchResult says what happens to an access of the guest.

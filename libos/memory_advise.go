@@ -48,28 +48,36 @@ func sysMadvise(t *Thread, a args) (uint64, errno) {
 // dontneedLocked is MADV_DONTNEED_LOCKED.
 const dontneedLocked = 24
 
+// madvDontneedLocked is MADV_DONTNEED_LOCKED.
+const madvDontneedLocked = 24
+
 // knownAdvice says whether Linux has an advice.
 func knownAdvice(advice int) bool {
-	const populateWrite = 23
 	switch {
 	case advice >= unix.MADV_NORMAL && advice <= unix.MADV_DONTNEED:
 		return true
-	case advice >= unix.MADV_FREE && advice <= populateWrite:
+	case advice >= unix.MADV_FREE && advice <= unix.MADV_POPULATE_WRITE:
 		return true
 	}
-	return advice == dontneedLocked
+	return advice == madvDontneedLocked
 }
 
 // advise takes an advice about [start, end) of one region.
 func (p *Process) advise(r *region, start, end uint64, advice int) errno {
 	private := r.flags&regionShared == 0
+	if r.flags&regionLocked != 0 {
+		switch advice {
+		case unix.MADV_DONTNEED, unix.MADV_FREE, unix.MADV_REMOVE, unix.MADV_COLD, unix.MADV_PAGEOUT:
+			return syscall.EINVAL
+		}
+	}
 	switch advice {
 	case unix.MADV_FREE:
 		if r.file != nil || !private {
 			return syscall.EINVAL
 		}
 		p.discard(start, end)
-	case unix.MADV_DONTNEED, dontneedLocked:
+	case unix.MADV_DONTNEED, madvDontneedLocked:
 		p.discard(start, end)
 	case unix.MADV_REMOVE:
 		if r.file == nil && private {
@@ -130,7 +138,21 @@ func sysMsync(t *Thread, a args) (uint64, errno) {
 	if end < start || t.p.mem.regions.covered(start, end) < end {
 		return 0, syscall.ENOMEM
 	}
+	if flags&unix.MS_INVALIDATE != 0 && t.p.anyLocked(start, end) {
+		return 0, syscall.EBUSY
+	}
 	return 0, 0
+}
+
+func (p *Process) anyLocked(start, end uint64) bool {
+	for start < end {
+		r := p.mem.regions.at(start)
+		if r == nil || r.flags&regionLocked != 0 {
+			return r != nil
+		}
+		start = r.end
+	}
+	return false
 }
 
 // sysMincore is mincore(2): which pages a touch would find present.
@@ -171,9 +193,9 @@ func sysMincore(t *Thread, a args) (uint64, errno) {
 // Pages of a cell are never written to a swap, so locking them means only that
 // they are there.
 
-func sysMlock(t *Thread, a args) (uint64, errno) { return 0, t.p.mlock(a[0], a[1], true) }
+func sysMlock(t *Thread, a args) (uint64, errno) { return 0, t.p.mlock(a[0], a[1], true, true) }
 
-func sysMunlock(t *Thread, a args) (uint64, errno) { return 0, t.p.mlock(a[0], a[1], false) }
+func sysMunlock(t *Thread, a args) (uint64, errno) { return 0, t.p.mlock(a[0], a[1], false, false) }
 
 func sysMlock2(t *Thread, a args) (uint64, errno) {
 	const onFault = 1 // MLOCK_ONFAULT
@@ -181,24 +203,38 @@ func sysMlock2(t *Thread, a args) (uint64, errno) {
 	if flags&^onFault != 0 {
 		return 0, syscall.EINVAL
 	}
-	return 0, t.p.mlock(a[0], a[1], flags == 0)
+	return 0, t.p.mlock(a[0], a[1], true, flags == 0)
 }
 
-// mlock checks a range as apply_vma_lock_flags does and makes it present.
-func (p *Process) mlock(start, length uint64, present bool) errno {
+// mlock marks a range as far as it is mapped and makes it present
+// (apply_vma_lock_flags and mm_populate); lock is false for munlock, present
+// for MLOCK_ONFAULT.
+func (p *Process) mlock(start, length uint64, lock, present bool) errno {
 	length = pageUp(length + start%PageSize)
 	start &^= PageSize - 1
 	end := start + length
 	if end < start {
 		return syscall.EINVAL
 	}
-	if p.mem.regions.covered(start, end) < end {
+	l := &p.mem.regions
+	mapped := l.covered(start, end)
+	if l.full(l.splits(start, mapped)) {
 		return syscall.ENOMEM
 	}
-	if present && !p.populate(start, end) {
+	if mapped > start {
+		l.change(start, mapped, func(r *region) { r.mark(lock) })
+	}
+	if mapped < end || present && !p.populate(start, end) {
 		return syscall.ENOMEM
 	}
 	return 0
+}
+
+func (r *region) mark(locked bool) {
+	r.flags &^= regionLocked
+	if locked {
+		r.flags |= regionLocked
+	}
 }
 
 func sysMlockall(t *Thread, a args) (uint64, errno) {
@@ -207,7 +243,21 @@ func sysMlockall(t *Thread, a args) (uint64, errno) {
 	if flags == 0 || flags == onFault || flags&^(unix.MCL_CURRENT|unix.MCL_FUTURE|onFault) != 0 {
 		return 0, syscall.EINVAL
 	}
+	t.p.lockAll(flags&unix.MCL_CURRENT != 0, flags&unix.MCL_FUTURE != 0)
 	return 0, 0
 }
 
-func sysMunlockall(*Thread, args) (uint64, errno) { return 0, 0 }
+func sysMunlockall(t *Thread, _ args) (uint64, errno) {
+	t.p.lockAll(false, false)
+	return 0, 0
+}
+
+// lockAll is apply_mlockall_flags. What is mapped is not made present: that
+// would be all of the stack and of each reservation.
+func (p *Process) lockAll(current, future bool) {
+	p.mem.lockFuture = future
+	if future && !current {
+		return
+	}
+	p.mem.regions.change(0, regionsEnd, func(r *region) { r.mark(current) })
+}

@@ -149,6 +149,9 @@ func (p *Process) mappingFlags(m mapping, refused errno) (regionFlags, errno) {
 	if m.has(unix.MAP_NORESERVE) {
 		flags |= regionNoReserve
 	}
+	if m.has(unix.MAP_LOCKED) || p.mem.lockFuture {
+		flags |= regionLocked
+	}
 	return flags, 0
 }
 
@@ -214,7 +217,7 @@ func (p *Process) mapAt(start uint64, m mapping, flags regionFlags) (uint64, err
 		r.file.Retain()
 	}
 	p.mem.regions.insert(r)
-	if m.has(unix.MAP_LOCKED) || m.has(unix.MAP_POPULATE) && !m.has(unix.MAP_NONBLOCK) {
+	if flags&regionLocked != 0 || m.has(unix.MAP_POPULATE) && !m.has(unix.MAP_NONBLOCK) {
 		p.populate(start, end)
 	}
 	return start, 0

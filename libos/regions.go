@@ -24,6 +24,7 @@ const (
 	regionNoReserve                         // not charged when it becomes writable
 	regionHuge                              // MADV_HUGEPAGE
 	regionNoHuge                            // MADV_NOHUGEPAGE
+	regionLocked                            // mlock: MADV_DONTNEED refuses it
 )
 
 // region is a range of pages with one set of permissions, empty or filled from

@@ -1,0 +1,3 @@
+.globl _start
+_start: mov $1,%eax
+ int $0x80

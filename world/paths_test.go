@@ -76,7 +76,7 @@ func TestOpenAnswersAsLinux(t *testing.T) {
 	p := newPair(t, fillTricky(t))
 	p.fillTmp(t)
 	var flags []uint32
-	for _, access := range []uint32{unix.O_RDONLY, unix.O_WRONLY, unix.O_RDWR} {
+	for _, access := range []uint32{unix.O_RDONLY, unix.O_WRONLY, unix.O_RDWR, unix.O_ACCMODE} {
 		for _, f := range []uint32{0, unix.O_CREAT, unix.O_CREAT | unix.O_EXCL, unix.O_TRUNC, unix.O_CREAT | unix.O_TRUNC,
 			unix.O_CREAT | unix.O_EXCL | unix.O_TRUNC, unix.O_DIRECTORY, unix.O_NOFOLLOW, unix.O_DIRECTORY | unix.O_NOFOLLOW,
 			unix.O_CREAT | unix.O_NOFOLLOW, unix.O_PATH, unix.O_PATH | unix.O_NOFOLLOW, unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW,

@@ -14,9 +14,10 @@ import (
 // sequence draws operations over a small tree and asks both worlds.
 type sequence struct {
 	*pair
-	t     *rapid.T
-	dirs  []Handle
-	files []Handle
+	t       *rapid.T
+	dirs    []Handle
+	files   []Handle
+	appends map[Handle]bool // opened with O_APPEND
 }
 
 // path draws a path: absolute, or relative to a folder that is open.
@@ -59,6 +60,7 @@ func (q *sequence) open() {
 		q.dirs = append(q.dirs, resp.Handle)
 	default:
 		q.files = append(q.files, resp.Handle)
+		q.appends[resp.Handle] = r.Flags&unix.O_APPEND != 0
 	}
 }
 
@@ -89,16 +91,21 @@ func (q *sequence) onFile() {
 }
 
 // write writes at an offset in both worlds, in ours after asking for room.
+// With O_APPEND Linux writes at the end instead; in ours that is the caller's.
 func (q *sequence) write(h Handle, offset int64) {
+	theirs := offset
+	if q.appends[h] {
+		offset = q.ours.Do(Request{Op: OpStat, Dir: h, Scratch: roomy}).Stat.Size
+	}
 	grown := q.ours.Do(Request{Op: OpGrow, Dir: h, Size: offset + 100, Scratch: roomy})
 	ours := unix.EBADF
 	if fd, ok := q.fds[h]; ok {
 		_, err := unix.Pwrite(fd, make([]byte, 100), offset)
 		ours = errnoOf(err)
 	}
-	_, err := unix.Pwrite(q.linux.fds[q.same[h]], make([]byte, 100), offset)
-	if theirs := errnoOf(err); ours != theirs || (grown.Errno == 0) != (theirs == 0) {
-		q.t.Fatalf("write to %d at %d: ours %v (grow: %v), Linux %v", h, offset, ours, grown.Errno, theirs)
+	_, err := unix.Pwrite(q.linux.fds[q.same[h]], make([]byte, 100), theirs)
+	if want := errnoOf(err); ours != want || (grown.Errno == 0) != (want == 0) {
+		q.t.Fatalf("write to %d at %d: ours %v (grow: %v), Linux %v", h, offset, ours, grown.Errno, want)
 	}
 }
 
@@ -163,7 +170,7 @@ func TestSequencesAnswerAsLinux(t *testing.T) {
 	})
 	before := countFDs(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		q := &sequence{pair: p, t: rt}
+		q := &sequence{pair: p, t: rt, appends: map[Handle]bool{}}
 		for range rapid.IntRange(1, 80).Draw(rt, "steps") {
 			q.step()
 		}

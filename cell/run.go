@@ -180,6 +180,8 @@ func (o *owner) start() error {
 	defer unix.Close(worldRunner)
 	o.worldFD = worldOwner
 	o.pid, err = syscall.ForkExec("/proc/self/exe", []string{RunnerName}, &syscall.ProcAttr{
+		// One thread of the runner works at a time, the payload's; what more
+		// would cost is memory.
 		Env:   []string{"GOMAXPROCS=1"},
 		Files: []uintptr{0, 1, 2, fdControl: uintptr(ends[1]), fdWorld: uintptr(worldRunner), fdKVM: uintptr(sys.FD()), fdProgram: o.program.Fd()},
 		// The runner dies with this thread: Run's caller keeps it locked.

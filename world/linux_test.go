@@ -48,7 +48,7 @@ func newLinux(t testing.TB, folders map[string]string) *linux {
 	t.Helper()
 	l := &linux{requests: make(chan Request), responses: make(chan Response), fds: map[Handle]int{}}
 	root := t.TempDir()
-	ready := make(chan error)
+	ready, ended := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with its namespace
 		err := enterTree(root, folders)
@@ -63,11 +63,15 @@ func newLinux(t testing.TB, folders map[string]string) *linux {
 		for _, fd := range l.fds {
 			unix.Close(fd)
 		}
+		close(ended)
 	}()
 	if err := <-ready; err != nil {
 		t.Skipf("a mount namespace to compare with Linux needs root: %v", err)
 	}
-	t.Cleanup(func() { close(l.requests) })
+	t.Cleanup(func() {
+		close(l.requests)
+		<-ended
+	})
 	return l
 }
 

@@ -167,7 +167,7 @@ func (s *Server) openFound(f found, slash bool, how openHow, resp *Response) err
 			s.opened(&handle{dir: d, kind: KindDir, mount: d.mount}, f.node, resp)
 		}
 		return e
-	case how.wants() && f.at.mount.readOnly && !f.device():
+	case (how.write() || how.truncate) && f.at.mount.readOnly && !f.device():
 		return unix.EROFS
 	}
 	var o openFile

@@ -20,12 +20,17 @@ func connect(t testing.TB, s *Server) (*Client, int, chan error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
+	done, closed := make(chan error, 1), make(chan struct{})
 	go func() {
 		done <- s.Serve(server)
 		unix.Close(server)
+		close(closed)
 	}()
-	t.Cleanup(func() { unix.Shutdown(client, unix.SHUT_RDWR); unix.Close(client) })
+	t.Cleanup(func() {
+		unix.Shutdown(client, unix.SHUT_RDWR)
+		unix.Close(client)
+		<-closed
+	})
 	return NewClient(client), client, done
 }
 

@@ -256,6 +256,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		g := newGuest(t, func(c *Config) { c.World, c.Trace = noWorld{}, nil })
+		defer g.close()
 		regs, err := g.p.Load(bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			var load *LoadError

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,7 +132,7 @@ func (m *fakeMachine) Usage() Usage {
 
 func (m *fakeMachine) SetScratch(bytes uint64) { m.scratch = bytes }
 
-func (m *fakeMachine) Regs() *Regs           { return &m.regs }
+func (m *fakeMachine) Regs() *Regs            { return &m.regs }
 func (m *fakeMachine) Bases() (fs, gs uint64) { return m.fs, m.gs }
 func (m *fakeMachine) SetBases(fs, gs uint64) { m.fs, m.gs = fs, gs }
 
@@ -141,6 +142,7 @@ type guest struct {
 	m     *fakeMachine
 	p     *Process
 	trace bytes.Buffer
+	close func() // once; also at the end of the test
 }
 
 const fakeLimit = 64 << 20
@@ -168,7 +170,8 @@ func newGuest(t testing.TB, edit func(*Config)) *guest {
 		t.Fatal(err)
 	}
 	g.p.Main().Attach(m)
-	t.Cleanup(func() { g.p.Close(); server.Close() })
+	g.close = sync.OnceFunc(func() { g.p.Close(); server.Close() })
+	t.Cleanup(g.close)
 	return g
 }
 

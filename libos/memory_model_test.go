@@ -233,6 +233,7 @@ func (m *memoryModel) check(r *rapid.T) {
 func TestMemoryCallsFollowPageModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		g := bare(t, func(c *Config) { c.Trace = nil })
+		defer g.close()
 		m := &memoryModel{g: g, pages: pageModel{}, heap: g.p.mem.brk}
 		steps := map[string]func(*rapid.T){
 			"mmap": m.mmap, "munmap": m.munmap, "mprotect": m.mprotect, "discard": m.discard,

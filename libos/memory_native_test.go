@@ -97,6 +97,7 @@ func TestMemoryCallsAnswerAsLinux(t *testing.T) {
 	clean := func(w twin) { w.call(unix.SYS_MUNMAP, windowBase, 1<<32) }
 	rapid.Check(t, func(rt *rapid.T) {
 		ours := twinGuest{bare(t, func(c *Config) { c.Trace = nil })}
+		defer ours.g.close()
 		twinMemory(ours)
 		clean(linux)
 		var log []string

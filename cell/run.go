@@ -197,7 +197,7 @@ func (o *owner) start() error {
 func (o *owner) send() error {
 	s := &o.spec
 	err := writeMessage(o.control, &setup{
-		Path: o.report.Program, Args: s.Args, Env: s.Env, Size: o.size, Memory: uint64(s.Memory),
+		Path: []byte(o.report.Program), Args: toBytes(s.Args), Env: toBytes(s.Env), Size: o.size, Memory: uint64(s.Memory),
 		Seed: s.Seed, Clock: s.Clock, Frozen: s.Frozen, NoHugePages: s.NoHugePages, Trace: s.Trace,
 	})
 	if err != nil {

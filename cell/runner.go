@@ -53,7 +53,7 @@ func (r *runner) run(control io.Reader) error {
 	if err := r.build(); err != nil {
 		return err
 	}
-	regs, err := r.process.Load(io.NewSectionReader(blocking(fdProgram, r.setup.Path), 0, r.setup.Size), r.setup.Size)
+	regs, err := r.process.Load(io.NewSectionReader(blocking(fdProgram, string(r.setup.Path)), 0, r.setup.Size), r.setup.Size)
 	if err != nil {
 		var refused *libos.LoadError
 		if errors.As(err, &refused) {
@@ -81,14 +81,14 @@ func (r *runner) build() error {
 		return err
 	}
 	r.machine, r.cpu = m, m.CPU(0)
-	s := &r.setup
+	s, path := &r.setup, string(r.setup.Path)
 	cfg := libos.Config{
 		Memory: memory{m}, Meter: memory{m},
 		World:   world.NewClient(fdWorld),
 		Clock:   world.NewClock(s.Clock, s.Frozen),
 		Entropy: world.NewEntropy(s.Seed),
 		Stdin:   0, Stdout: 1, Stderr: 2,
-		Args: append([]string{s.Path}, s.Args...), Env: s.Env, Path: s.Path,
+		Args: append([]string{path}, toStrings(s.Args)...), Env: toStrings(s.Env), Path: path,
 		HugePages: !s.NoHugePages, Platform: platform(m.Host()),
 	}
 	if s.Trace {

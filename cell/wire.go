@@ -22,9 +22,9 @@ const (
 
 // setup is the first message to the runner: what to run.
 type setup struct {
-	Path        string // in the world
-	Args, Env   []string
-	Size        int64 // of the program's file
+	Path        []byte   // in the world; names and arguments need not be UTF-8, as JSON's strings must
+	Args, Env   [][]byte // without the program's own name
+	Size        int64    // of the program's file
 	Memory      uint64
 	Seed        *uint64
 	Clock       time.Time
@@ -60,8 +60,25 @@ type result struct {
 }
 
 // maxMessage bounds a message: arguments and environment of exec(2) are at
-// most 2 MiB, and JSON can make six bytes of one.
+// most 6 MiB (bprm_stack_limits in Linux's fs/exec.c), and base64 makes four
+// bytes of three.
 const maxMessage = 16 << 20
+
+func toBytes(list []string) [][]byte {
+	out := make([][]byte, len(list))
+	for i, s := range list {
+		out[i] = []byte(s)
+	}
+	return out
+}
+
+func toStrings(list [][]byte) []string {
+	out := make([]string, len(list))
+	for i, b := range list {
+		out[i] = string(b)
+	}
+	return out
+}
 
 var errMessage = errors.New("cell: a message between owner and runner is malformed")
 

@@ -197,9 +197,9 @@ func explain(r *cell.Report, spec *cell.Spec) string {
 	case e.Cause == "exited" || e.Cause == "killed":
 		return ""
 	case e.Fault != nil:
-		return fmt.Sprintf("the program died by %s (si_code %d, address %s) at RIP %s", e.SignalName, e.Fault.Code, e.Fault.Address, e.Fault.RIP) + note(e.Message)
+		return fmt.Sprintf("the program died by %s (si_code %d, address %s) at RIP %s", signalName(e), e.Fault.Code, e.Fault.Address, e.Fault.RIP) + note(e.Message)
 	case e.Cause == "signal":
-		return "the program died by " + e.SignalName + note(e.Message)
+		return "the program died by " + signalName(e) + note(e.Message)
 	case e.Cause == "timeout":
 		return fmt.Sprintf("the program was stopped at its time limit of %v; give it more with --timeout", spec.Timeout)
 	case e.Cause == "cpu-time":
@@ -208,6 +208,14 @@ func explain(r *cell.Report, spec *cell.Spec) string {
 		return fmt.Sprintf("out of memory: the program touched more than its limit of %v; give it more with --memory", spaceos.Bytes(r.Memory.Limit))
 	}
 	return e.Message
+}
+
+// signalName names a signal; those for real-time use have numbers alone.
+func signalName(e cell.Ended) string {
+	if e.SignalName == "" {
+		return fmt.Sprintf("signal %d", e.Signal)
+	}
+	return e.SignalName
 }
 
 func note(message string) string {

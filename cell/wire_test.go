@@ -1,0 +1,145 @@
+package cell
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"reflect"
+	"runtime"
+	"slices"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"spaceos/libos"
+)
+
+func frame(length uint32, body string) []byte {
+	return append(binary.LittleEndian.AppendUint32(nil, length), body...)
+}
+
+func TestMessagesArriveAsTheyWereSent(t *testing.T) {
+	seed := uint64(math.MaxUint64)
+	for _, c := range []struct {
+		name string
+		sent any
+		got  any
+	}{
+		{"setup", &setup{Path: []byte("/app/a"), Args: toBytes([]string{"x", "y"}), Env: toBytes([]string{"K=V"}), Size: 7, Memory: 1 << 40, Seed: &seed,
+			Clock: time.Date(2026, 1, 1, 0, 0, 0, 5, time.UTC), Frozen: true, NoHugePages: true, Trace: true}, &setup{}},
+		{"order to stop", &order{Stop: causeTimeout}, &order{}},
+		{"order to signal", &order{Signal: 15}, &order{}},
+		{"result", &result{End: libos.End{Signal: 11, Fault: &libos.Fault{Addr: math.MaxUint64}}, Calls: map[string]uint64{"read": 1},
+			FirstRun: math.MaxInt64, GuestCPU: time.Second}, &result{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var wire bytes.Buffer
+			if err := writeMessage(&wire, c.sent); err != nil {
+				t.Fatal(err)
+			}
+			// One byte at a time, as a socket may give it.
+			if err := readMessage(iotest.OneByteReader(&wire), c.got); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(c.got, c.sent) {
+				t.Errorf("sent %+v\ngot  %+v", c.sent, c.got)
+			}
+			if wire.Len() != 0 {
+				t.Errorf("%d bytes of the message were not read", wire.Len())
+			}
+		})
+	}
+}
+
+// Arguments travel as they are: exec(2) allows bytes that are no UTF-8.
+func TestMessagesKeepBytesThatAreNoText(t *testing.T) {
+	args := []string{"\xff\xfe", "caf\xe9", "ok é", ""}
+	sent := setup{Args: toBytes(args)}
+	var wire bytes.Buffer
+	if err := writeMessage(&wire, &sent); err != nil {
+		t.Fatal(err)
+	}
+	var got setup
+	if err := readMessage(&wire, &got); err != nil {
+		t.Fatal(err)
+	}
+	if back := toStrings(got.Args); !slices.Equal(back, args) {
+		t.Errorf("sent %q, got %q", args, back)
+	}
+}
+
+func TestReadMessageRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		wire []byte
+		want error
+	}{
+		{"nothing", nil, io.EOF},
+		{"half a length", []byte{1, 0}, io.ErrUnexpectedEOF},
+		{"a body cut short", frame(10, `{}`), io.ErrUnexpectedEOF},
+		{"a length that nobody sends", frame(maxMessage+1, `{}`), errMessage},
+		{"the greatest length", frame(math.MaxUint32, `{}`), errMessage},
+		{"no JSON", frame(3, `{x}`), errMessage},
+		{"JSON of another kind", frame(2, `[]`), errMessage},
+		{"a number that does not fit", frame(13, `{"Memory":-1}`), errMessage},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := readMessage(bytes.NewReader(c.wire), &setup{}); !errors.Is(err, c.want) {
+				t.Errorf("%q: got %v, want %v", c.wire, err, c.want)
+			}
+		})
+	}
+}
+
+// A length costs no memory before its bytes are there.
+func TestReadMessageAllocatesWhatArrives(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := readMessage(bytes.NewReader(frame(maxMessage, `{}`)), &setup{}); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatalf("got %v, want %v", err, io.ErrUnexpectedEOF)
+	}
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
+		t.Errorf("a claim of %d bytes with 2 bytes behind it allocated %d bytes", maxMessage, grown)
+	}
+}
+
+func TestWriteMessageRefusesWhatReadMessageWould(t *testing.T) {
+	var wire bytes.Buffer
+	long := setup{Args: [][]byte{bytes.Repeat([]byte("a"), maxMessage)}}
+	if err := writeMessage(&wire, &long); !errors.Is(err, errMessage) || wire.Len() != 0 {
+		t.Errorf("got %v and %d bytes, want %v and none", err, wire.Len(), errMessage)
+	}
+}
+
+func FuzzReadMessage(f *testing.F) {
+	for _, v := range []any{&setup{Path: []byte("/app/a"), Args: toBytes([]string{"b"})}, &order{Stop: causeKilled}, &result{Broken: "x"}} {
+		var wire bytes.Buffer
+		if err := writeMessage(&wire, v); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(wire.Bytes())
+	}
+	f.Add(frame(math.MaxUint32, "{}"))
+	f.Add(frame(7, `{"End":`))
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		for _, v := range []any{&setup{}, &order{}, &result{}} {
+			r := bytes.NewReader(wire)
+			if err := readMessage(r, v); err != nil {
+				continue
+			}
+			if read, want := len(wire)-r.Len(), 4+int(binary.LittleEndian.Uint32(wire)); read != want {
+				t.Errorf("%q: %d bytes were read of a message of %d", wire, read, want)
+			}
+			var again bytes.Buffer
+			if err := writeMessage(&again, v); err != nil && !errors.Is(err, errMessage) {
+				t.Errorf("%q: what was read cannot be written: %v", wire, err)
+			}
+			if res, ok := v.(*result); ok {
+				(&Report{}).fill(res, 0) // whatever a runner says, the owner lives
+			}
+		}
+	})
+}

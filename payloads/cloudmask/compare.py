@@ -169,6 +169,28 @@ def first_difference(got, want):
     return f"{where.size} of {want.size} differ, first at {where[0]}: got {got[where[0]]!r}, want {want[where[0]]!r}"
 
 
+def check_thresholds(args, rng, real):
+    """Masks whose threshold is the very mean of one of their pixels, or one float32 step below it."""
+    reference, runs = Reference(dilation_size=0), 0
+    for k in range(30):
+        shape = int(rng.integers(1, 40)), int(rng.integers(1, 60))
+        dn = random_frame(rng, KINDS[3 + k % 3], shape, None, real)
+        probability = reference.probability(dn)
+        mean = cv2.filter2D(probability, -1, reference.detector.conv_filter, borderType=cv2.BORDER_REFLECT)
+        with tempfile.TemporaryDirectory() as folder:
+            write_frame(pathlib.Path(folder), "f", dn)
+            for at in rng.choice(mean.ravel(), 6):
+                for threshold in (float(at), float(np.nextafter(at, np.float32(0)))):
+                    subprocess.run([args.program, "--in", folder, "--out", folder, "--app", args.app, "--dilate", "0",
+                                    "--threshold", repr(threshold)], check=True, stdout=subprocess.DEVNULL)
+                    got = np.fromfile(pathlib.Path(folder, "f.mask.img"), np.uint8)
+                    fault = first_difference(got, (mean > threshold).astype(np.uint8))
+                    if fault:
+                        raise SystemExit(f"mask of {shape} at threshold {threshold!r}: {fault}")
+                    runs += 1
+    return runs
+
+
 def run_check(args):
     rng = np.random.default_rng(args.seed)
     edge = edges(Reference())
@@ -205,7 +227,8 @@ def run_check(args):
                 done += dn.shape[0] * dn.shape[1]
                 cases += 1
         print(f"{done} pixels in {cases} frames: identical", file=sys.stderr)
-    print(json.dumps({"pixels": done, "frames": cases, "identical": True}))
+    runs = check_thresholds(args, rng, real)
+    print(json.dumps({"pixels": done, "frames": cases, "masks_at_their_threshold": runs, "identical": True}))
 
 
 def main():

@@ -8,7 +8,7 @@
 
 const char *const model_bands[FEATURES] = {"B01", "B02", "B04", "B05", "B08", "B8A", "B09", "B10", "B11", "B12"};
 
-enum { HEADER_LIMIT = 1 << 20, STRIP_BYTES = 1 << 20, MAX_BANDS = 1 << 12 };
+enum { HEADER_LIMIT = 1 << 18, STRIP_BYTES = 1 << 20, MAX_BANDS = 1 << 12 };
 
 /* A header's text; each line that is read is cut into key and value in place. */
 struct header {

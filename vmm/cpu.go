@@ -33,6 +33,9 @@ type Exit struct {
 
 // Exception vectors (Intel SDM vol. 3, 6.15) that are named here.
 const (
+	vectorBP = 3
+	vectorOF = 4
+	vectorUD = 6
 	vectorGP = 13
 	vectorPF = 14
 )
@@ -334,6 +337,9 @@ func (c *CPU) exception(vector uint8, f exceptionFrame) Exit {
 		r.RIP, r.RFLAGS = r.RCX, r.R11
 	}
 	e := Exit{Kind: Trap, Vector: vector}
+	if n, is := c.softwareInterrupt(); is && vector == vectorUD {
+		return Exit{Kind: Trap, Vector: vectorGP, Error: uint32(n)<<3 | errorIDT}
+	}
 	if hasErrorCode>>vector&1 != 0 {
 		e.Error = f.err
 	}
@@ -341,6 +347,26 @@ func (c *CPU) exception(vector uint8, f exceptionFrame) Exit {
 		e.Addr = c.sregs().CR2
 	}
 	return e
+}
+
+// errorIDT says that an error code's selector part names a gate (Intel SDM
+// vol. 3, 6.13).
+const errorIDT = 1 << 1
+
+// softwareInterrupt says whether the guest stands at an INT n, and its n. A
+// paravirtual KVM makes an invalid opcode of it; hardware and Linux a
+// general-protection fault.
+func (c *CPU) softwareInterrupt() (n byte, is bool) {
+	if c.m.host.Stub != StubUser {
+		return 0, false
+	}
+	const intN = 0xcd
+	rip := c.Regs().RIP
+	op, arg := c.m.View(rip, 1), c.m.View(rip+1, 1)
+	if len(op) == 0 || len(arg) == 0 || op[0] != intN {
+		return 0, false
+	}
+	return arg[0], true
 }
 
 func (c *CPU) broken(reason kvm.ExitReason) error {

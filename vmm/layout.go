@@ -97,6 +97,9 @@ var (
 	probeCode = []byte{
 		0xb8, 0x00, 0x00, 0x00, 0x40, // mov eax, 0x40000000
 		0x0f, 0xa2, // cpuid
+		0x49, 0x89, 0xd8, // mov r8, rbx
+		0xb8, 0x01, 0x00, 0x00, 0x00, // mov eax, 1
+		0x0f, 0xa2, // cpuid
 		0x0f, 0x05, // syscall
 		0x0f, 0x0b, // ud2
 	}
@@ -145,8 +148,9 @@ func (m *Machine) writeGDT() {
 	put(selUserCode, 0x00af_fb00_0000_ffff)
 }
 
-// writeIDT makes all 256 gates. They are of privilege 0: INT n in ring 3 is a
-// general-protection fault with the vector in its error code.
+// writeIDT makes all 256 gates. As under Linux they are of privilege 0 but for
+// INT3's and INTO's: INT n in ring 3 is a general-protection fault with the
+// vector in its error code.
 func (m *Machine) writeIDT() {
 	idt, handlers := m.systemPage(pageIDT), m.systemPage(pageHandlers)
 	const unit = 4
@@ -154,9 +158,13 @@ func (m *Machine) writeIDT() {
 		n := min(v, otherVector)
 		copy(handlers[unit*n:], []byte{0xe6, byte(portHandler + n), 0xf4, 0xf4}) // out; hlt; hlt
 		addr := systemAddr(pageHandlers) + uint64(unit*n)
-		const present, interruptGate = 1 << 47, 0xe << 40
+		const present, interruptGate, ring3 = 1 << 47, 0xe << 40, 3 << 45
+		gate := uint64(present | interruptGate)
+		if v == vectorBP || v == vectorOF {
+			gate |= ring3
+		}
 		binary.LittleEndian.PutUint64(idt[16*v:], addr&0xffff|selKernelCode<<16|
-			istStack<<32|interruptGate|present|(addr>>16&0xffff)<<48)
+			istStack<<32|gate|(addr>>16&0xffff)<<48)
 		binary.LittleEndian.PutUint64(idt[16*v+8:], addr>>32)
 	}
 }

@@ -28,13 +28,15 @@ func (m *Machine) probe(c *CPU) error {
 	if err != nil {
 		return err
 	}
-	visible, ring0, rip := uint32(r.RBX) != 0, c.sregs().CS.DPL == 0, r.RIP
+	features := uint32(r.RDX) // of leaf 1
+	visible, ring0, rip := uint32(r.R8) != 0, c.sregs().CS.DPL == 0, r.RIP
 	if err := c.complete(); err != nil {
 		return err
 	}
 	c.reset()
 	// CPUID 0x40000000 is the hypervisor's leaf; the guest is shown none.
 	m.host.CPUIDVisible = visible
+	m.host.FeaturesEDX = features
 	switch {
 	case e.port == portStub && ring0:
 		m.host.Stub = StubSupervisor

@@ -43,7 +43,7 @@ func sysFutex(t *Thread, a args) (uint64, errno) {
 		bits = math.MaxUint32
 		fallthrough
 	case futexWaitBitset:
-		return 0, t.futexWait(a, bits, timeout)
+		return 0, t.futexWait(a, bits, op, timeout)
 	case futexWake:
 		bits = math.MaxUint32
 		fallthrough
@@ -70,7 +70,8 @@ func (t *Thread) futexTimeout(d time.Duration, command, op uint32) time.Duration
 	return max(d-t.p.read(kind, 1), 0)
 }
 
-// futexKey checks an address as get_futex_key does.
+// futexKey checks an address as get_futex_key does: one that may be shared
+// must be there, and writable unless it is a file's.
 func (p *Process) futexKey(addr uint64, shared bool) errno {
 	if addr%4 != 0 {
 		return syscall.EINVAL
@@ -78,14 +79,17 @@ func (p *Process) futexKey(addr uint64, shared bool) errno {
 	if !accessOK(addr, 4) || shared && p.span(addr, 4, ProtRead) == nil {
 		return syscall.EFAULT
 	}
+	if r := p.mem.regions.at(addr); shared && r.file == nil && !r.permits(ProtWrite) {
+		return syscall.EFAULT
+	}
 	return 0
 }
 
-func (t *Thread) futexWait(a args, bits uint32, timeout time.Duration) errno {
+func (t *Thread) futexWait(a args, bits, op uint32, timeout time.Duration) errno {
 	if bits == 0 {
 		return syscall.EINVAL
 	}
-	if e := t.p.futexKey(a[0], false); e != 0 {
+	if e := t.p.futexKey(a[0], op&futexPrivate == 0); e != 0 {
 		return e
 	}
 	var word [4]byte

@@ -135,24 +135,21 @@ func sysMsync(t *Thread, a args) (uint64, errno) {
 		return 0, syscall.EINVAL
 	}
 	end := start + pageUp(a[1])
-	if end < start || t.p.mem.regions.covered(start, end) < end {
+	if end < start {
 		return 0, syscall.ENOMEM
 	}
-	if flags&unix.MS_INVALIDATE != 0 && t.p.anyLocked(start, end) {
-		return 0, syscall.EBUSY
+	l := &t.p.mem.regions
+	if flags&unix.MS_INVALIDATE != 0 {
+		for i := l.from(start); i < len(l.list) && l.list[i].start < end; i++ {
+			if l.list[i].flags&regionLocked != 0 {
+				return 0, syscall.EBUSY
+			}
+		}
+	}
+	if l.covered(start, end) < end {
+		return 0, syscall.ENOMEM
 	}
 	return 0, 0
-}
-
-func (p *Process) anyLocked(start, end uint64) bool {
-	for start < end {
-		r := p.mem.regions.at(start)
-		if r == nil || r.flags&regionLocked != 0 {
-			return r != nil
-		}
-		start = r.end
-	}
-	return false
 }
 
 // sysMincore is mincore(2): which pages a touch would find present.

@@ -57,13 +57,22 @@ func (t *Thread) sendfile(out, in int, at *int64, count uint64) (uint64, errno) 
 	if !to.writable() {
 		return 0, unix.EBADF
 	}
+	dst := transfer{f: to, off: to.position(), own: true, writes: true}
+	if e := dst.verify(count); e != 0 {
+		return 0, e
+	}
+	if limit := min(from.maxBytes(), to.maxBytes()); off >= 0 && off > limit-int64(count) {
+		if off >= limit {
+			return 0, unix.EOVERFLOW
+		}
+		count = uint64(limit - off)
+	}
 	switch {
 	case from.isDir() || !from.seekable() || from.isNull():
 		return 0, unix.EINVAL
 	case to.flags&unix.O_APPEND != 0 && !to.isPipe():
 		return 0, unix.EINVAL
 	}
-	dst := transfer{f: to, off: to.position(), own: true, writes: true}
 	n, e := t.copyBytes(&src, &dst, count)
 	if at != nil {
 		*at = off + int64(n)

@@ -152,9 +152,18 @@ func (t *Thread) writeLimit(b *buffers, off int64) errno {
 	return 0
 }
 
-// maxFileSize is MAX_LFS_FILESIZE of a 64-bit kernel (include/linux/fs.h), the
-// s_maxbytes of most file systems.
-const maxFileSize = math.MaxInt64
+// maxFileSize is the s_maxbytes of the world's files, ext4's with blocks of
+// 4 KiB.
+const maxFileSize = 1<<44 - PageSize
+
+// maxBytes is s_maxbytes of where the file lies; MAX_LFS_FILESIZE for devices
+// and pipes (include/linux/fs.h).
+func (f *openFile) maxBytes() int64 {
+	if f.isRegular() || f.isDir() {
+		return maxFileSize
+	}
+	return math.MaxInt64
+}
 
 // cut gives the first n bytes of list.
 func cut(list [][]byte, n int) [][]byte {

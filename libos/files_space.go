@@ -210,7 +210,7 @@ func sysReadahead(t *Thread, a args) (uint64, errno) {
 		return 0, e
 	case !f.readable():
 		return 0, unix.EBADF
-	case !f.isRegular():
+	case !f.isRegular() || a.offset(2) < 0:
 		return 0, unix.EINVAL
 	}
 	return 0, 0

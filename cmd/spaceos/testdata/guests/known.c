@@ -1,0 +1,96 @@
+// Does things that the report can be held against: known WHAT [NUMBER].
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static char block[10000];
+
+static void copy(const char *from, int fd)
+{
+	int in = open(from, O_RDONLY);
+	ssize_t n;
+	while ((n = read(in, block, sizeof block)) > 0)
+		write(fd, block, n);
+	close(in);
+}
+
+// Files: 5000 bytes from /in, 3000 from /app, 700 from /data; all of it to
+// /out, 8 bytes to /tmp, 11 to standard output, 6 to standard error.
+static void files(void)
+{
+	int out = open("/out/copy", O_WRONLY | O_CREAT, 0644);
+	copy("/in/a", out);
+	copy("/app/model", out);
+	copy("/data/state", out);
+	close(out);
+	int tmp = open("/tmp/x", O_WRONLY | O_CREAT, 0600);
+	write(tmp, "scratch\n", 8);
+	write(1, "to stdout!\n", 11);
+	write(2, "errors", 6);
+}
+
+static void calls(long number)
+{
+	for (long i = 0; i < number; i++)
+		syscall(SYS_getppid);
+	for (int i = 0; i < 3; i++)
+		syscall(SYS_io_uring_setup, 0, 0);
+	syscall(SYS_clone3, 0, 0);
+	syscall(999);
+}
+
+static void touch(long pages)
+{
+	// Less than 4 MiB, so that pages stay small.
+	char *p = mmap(0, 512 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (long i = 0; i < pages; i++)
+		p[i * 4096] = 1;
+}
+
+// Computes until the process has used so many milliseconds.
+static void compute(long ms)
+{
+	struct timespec t;
+	do {
+		for (volatile long i = 0; i < 10000000; i++)
+			;
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	} while (t.tv_sec * 1000 + t.tv_nsec / 1000000 < ms);
+}
+
+// Faults with known registers.
+static void fault(void)
+{
+	__asm__ volatile("mov $0x1111, %%rbx; mov $0x2222, %%r12; mov $0x123456789000, %%rax\n"
+	                 ".global faulting\nfaulting: movb $1, 5(%%rax)"
+	                 : : : "rbx", "r12", "rax", "memory");
+}
+
+extern char faulting[];
+
+int main(int argc, char **argv)
+{
+	long number = argc > 2 ? atol(argv[2]) : 0;
+	if (!strcmp(argv[1], "files"))
+		files();
+	else if (!strcmp(argv[1], "calls"))
+		calls(number);
+	else if (!strcmp(argv[1], "touch"))
+		touch(number);
+	else if (!strcmp(argv[1], "compute"))
+		compute(number);
+	else if (!strcmp(argv[1], "sleep"))
+		usleep(number * 1000);
+	else if (!strcmp(argv[1], "fault")) {
+		printf("%#018lx\n", (unsigned long)faulting);
+		fflush(stdout);
+		fault();
+	}
+	return 0;
+}

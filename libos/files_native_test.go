@@ -338,6 +338,14 @@ func b2i(b bool) uint64 {
 // skip leaves out what would block, and what each file system has in its own way.
 func (p *pair) skip(c *call, a []uint64) bool {
 	switch c.name {
+	case "renameat2": // exchanging and whiteouts
+		return a[4]&6 != 0
+	case "copy_file_range": // standard streams are of another device
+		isStream := func(fd uint64) bool {
+			f, e := p.ours.(*ourTwin).p.files.getAny(int(int32(fd)))
+			return e == 0 && f.mount[0] != '/'
+		}
+		return isStream(a[0]) || isStream(a[2])
 	case "pipe":
 		return true // its ends would block
 	case "pipe2":

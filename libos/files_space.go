@@ -87,6 +87,9 @@ func sysFallocate(t *Thread, a args) (uint64, errno) {
 	if !f.writable() {
 		return 0, unix.EBADF
 	}
+	if s, ok := f.obj.(*stream); ok && s.regular {
+		return 0, hostErrno(unix.Fallocate(s.fd, mode, off, length))
+	}
 	h, ok := f.obj.(*hostFile)
 	switch {
 	case f.isPipe():

@@ -6,9 +6,9 @@ import (
 
 // The events behind each set of select(2) (fs/select.c: POLLIN_SET and so on).
 const (
-	selectIn  = pollRdNorm | pollRdBand | unix.POLLIN | unix.POLLHUP | unix.POLLERR
-	selectOut = pollWrBand | pollWrNorm | unix.POLLOUT | unix.POLLERR
-	selectEx  = unix.POLLPRI
+	selectIn  = pollRdNorm | pollRdBand | unix.POLLIN | unix.POLLHUP | unix.POLLERR | unix.POLLNVAL
+	selectOut = pollWrBand | pollWrNorm | unix.POLLOUT | unix.POLLERR | unix.POLLNVAL
+	selectEx  = unix.POLLPRI | unix.POLLNVAL
 )
 
 var selectEvents = [3]int16{selectIn, selectOut, selectEx}
@@ -112,10 +112,10 @@ func (p *Process) selectList(n int, sets [3][]uint64) (list []pollEntry, fds []i
 		if events == 0 {
 			continue
 		}
-		f, e := p.files.get(fd)
-		if e != 0 {
+		if _, e := p.files.getAny(fd); e != 0 {
 			return nil, nil, e
 		}
+		f, _ := p.files.get(fd) // nil for O_PATH: POLLNVAL
 		list = append(list, pollEntry{file: f, events: events, exact: true})
 		fds = append(fds, fd)
 	}

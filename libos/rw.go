@@ -252,7 +252,7 @@ func seekIn(f *openFile, off int64, whence int32, size int64) (int64, errno) {
 			off = size
 		}
 	}
-	if off < 0 {
+	if off < 0 || off > maxFileSize {
 		return 0, unix.EINVAL
 	}
 	f.pos = off

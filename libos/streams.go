@@ -50,7 +50,7 @@ func (p *Process) openStream(number, host int) *openFile {
 	s.null = st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3)
 	_, err = unix.IoctlGetTermios(host, unix.TCGETS)
 	s.tty = err == nil
-	kept := int32(flags) & (unix.O_ACCMODE | unix.O_APPEND | unix.O_LARGEFILE)
+	kept := int32(flags) & (unix.O_ACCMODE | unix.O_APPEND | openLarge)
 	name := [3]string{"stdin", "stdout", "stderr"}[number]
 	return &openFile{refs: 1, flags: kept, obj: s, mount: name}
 }
@@ -198,7 +198,7 @@ func (s *stream) hasByte(off int64) bool {
 // blocking (O_NONBLOCK) what the reader has room for.
 func (s *stream) write(t *Thread, f *openFile, b *buffers, off int64) (int, errno) {
 	flags := 0
-	if s.null {
+	if s.null || b.left == 0 {
 		return int(b.left), 0
 	}
 	if s.regular {

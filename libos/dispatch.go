@@ -53,13 +53,13 @@ func (t *Thread) Call() {
 // unsupported notes a call that does not exist here. A number that Linux does
 // not have counts as one name, so that a guest cannot grow the table.
 func (t *Thread) unsupported(nr uint32, a args) {
+	if t.p.cfg.Trace != nil {
+		t.traceUnsupported(nr, a)
+	}
 	if callName(nr) == "unknown" {
 		nr = uint32(len(linuxCalls))
 	}
 	t.p.counts.unsupported[nr]++
-	if t.p.cfg.Trace != nil {
-		t.traceUnsupported(nr, a)
-	}
 }
 
 // finishCall puts the result into the registers and acts on signals.

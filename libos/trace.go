@@ -36,9 +36,12 @@ func (l *traceLine) done(value uint64, e errno) {
 	if l == nil {
 		return
 	}
-	shown := make([]string, len(l.c.args))
-	for i := range l.c.args {
-		shown[i] = l.argument(i, value, e)
+	shown := make([]string, 0, len(l.c.args))
+	for i, arg := range l.c.args {
+		if arg.Kind == ArgMode && i > 0 && l.c.args[i-1].Kind == ArgOpenFlags && l.a[i-1]&unix.O_CREAT == 0 {
+			continue // open looks at the mode only when it creates
+		}
+		shown = append(shown, l.argument(i, value, e))
 	}
 	l.t.tracef("%-*s = %s", traceColumn, l.c.name+"("+strings.Join(shown, ", ")+")", l.result(value, e))
 }

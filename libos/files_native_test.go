@@ -352,9 +352,11 @@ func (p *pair) skip(c *call, a []uint64) bool {
 		return a[1]&unix.O_NONBLOCK == 0
 	case "flock":
 		return a[1] == unix.LOCK_SH || a[1] == unix.LOCK_EX
-	case "write", "pwrite64", "writev", "pwritev", "pwritev2":
-		// How much of a buffer with a hole is written is the file system's choice.
-		return c.name[len(c.name)-1] != 'e' && c.name != "pwrite64" || a[2] > 8 && a[1] >= twinBase && a[1] < twinHole
+	// How much of a buffer with a hole is written is the file system's choice.
+	case "writev", "pwritev", "pwritev2":
+		return true
+	case "write", "pwrite64":
+		return a[1] >= twinBase && a[1] < twinHole && a[2] > twinHole-a[1]
 	case "fallocate": // shifting ranges
 		return a[1]&0xe8 != 0
 	case "fchmodat2", "utimensat": // of what O_PATH opened

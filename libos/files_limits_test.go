@@ -1,0 +1,133 @@
+package libos
+
+import (
+	"io"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"spaceos/world"
+)
+
+// limited makes a process over a world with little room in /out, whose
+// standard output is the given file.
+func limited(t *testing.T, room int64, stdout *os.File) *ourTwin {
+	t.Helper()
+	clock := world.NewClock(time.Time{}, false)
+	server, err := world.NewServer(world.Options{Out: t.TempDir(), OutBytes: room, Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &ourTwin{t: t}
+	fd := -1
+	if stdout != nil {
+		fd = int(stdout.Fd())
+	}
+	o.p, err = New(Config{
+		Memory: twinFrames{}, Meter: o, World: server, Clock: clock,
+		Entropy: rand.NewChaCha8([32]byte{}), Stdin: -1, Stdout: fd, Stderr: -1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.p.main.Attach(o)
+	o.p.sig.actions[unix.SIGPIPE].handler = handlerIgnore
+	t.Cleanup(func() { o.p.Close(); server.Close() })
+	twinMemory(o)
+	return o
+}
+
+func (o *ourTwin) want(what string, got, want int64) {
+	o.t.Helper()
+	if got != want {
+		o.t.Errorf("%s: got %s, want %s", what, result(got), result(want))
+	}
+}
+
+func TestQuotaEndsAWriteWithThePartThatFits(t *testing.T) {
+	o := limited(t, 10_000, nil)
+	o.poke(twinPaths, []byte("/out/a\x00"))
+	fd := uint64(o.call(unix.SYS_OPEN, twinPaths, unix.O_CREAT|unix.O_WRONLY, 0o644))
+	o.want("first write", o.call(unix.SYS_WRITE, fd, twinBase, 8192), 8192)
+	o.want("write beyond the quota", o.call(unix.SYS_WRITE, fd, twinBase, 8192), 10_000-8192)
+	o.want("write with nothing left", o.call(unix.SYS_WRITE, fd, twinBase, 1), -int64(unix.ENOSPC))
+	o.want("overwriting", o.call(unix.SYS_PWRITE64, fd, twinBase, 100, 0), 100)
+	o.want("making it shorter", o.call(unix.SYS_FTRUNCATE, fd, 0), 0)
+	o.want("write after that", o.call(unix.SYS_PWRITE64, fd, twinBase, 8192, 0), 8192)
+}
+
+func TestWriteToAClosedPipeIsEPIPE(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	o := limited(t, 1000, w)
+	o.want("closed stdin", o.call(unix.SYS_READ, 0, twinBase, 1), -int64(unix.EBADF))
+	o.want("write", o.call(unix.SYS_WRITE, 1, twinBase, 3*PageSize), 3*PageSize)
+	if n, err := io.ReadFull(r, make([]byte, 3*PageSize)); err != nil {
+		t.Fatalf("the host read %d bytes: %v", n, err)
+	}
+	r.Close()
+	o.want("write without reader", o.call(unix.SYS_WRITE, 1, twinBase, 5), -int64(unix.EPIPE))
+}
+
+func TestFullPipeTakesAllOfABlockingWrite(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	o := limited(t, 1000, w)
+	got := make(chan int)
+	go func() {
+		raw, _ := io.ReadAll(r)
+		got <- len(raw)
+	}()
+	total := 0
+	for range 20 {
+		o.want("write", o.call(unix.SYS_WRITE, 1, twinBase, 4*PageSize), 4*PageSize)
+		total += 4 * PageSize
+	}
+	w.Close()
+	if n := <-got; n != total {
+		t.Errorf("the host read %d bytes of %d", n, total)
+	}
+}
+
+func TestFoldersAreListedWhole(t *testing.T) {
+	o := limited(t, 1<<20, nil)
+	o.poke(twinPaths, []byte("/out/0000\x00"))
+	const files = 300
+	for i := range files {
+		o.poke(twinPaths+5, []byte{'0' + byte(i/100), '0' + byte(i/10%10), '0' + byte(i%10), 'x'})
+		o.call(unix.SYS_CLOSE, uint64(o.call(unix.SYS_CREAT, twinPaths, 0o644)))
+	}
+	o.poke(twinPaths, []byte("/out\x00"))
+	fd := uint64(o.call(unix.SYS_OPEN, twinPaths, unix.O_DIRECTORY, 0))
+	o.want("too small a buffer", o.call(unix.SYS_GETDENTS64, fd, twinOut, 20), -int64(unix.EINVAL))
+	seen := map[string]bool{}
+	for {
+		n := o.call(unix.SYS_GETDENTS64, fd, twinOut, 500)
+		if n <= 0 {
+			o.want("end", n, 0)
+			break
+		}
+		raw := o.peek(twinOut, int(n))
+		for len(raw) > 0 {
+			size := int(raw[16]) | int(raw[17])<<8
+			name := unix.ByteSliceToString(raw[19:size])
+			if seen[name] {
+				t.Errorf("%q is listed twice", name)
+			}
+			seen[name] = true
+			raw = raw[size:]
+		}
+	}
+	if len(seen) != files+2 {
+		t.Errorf("%d names listed, want %d", len(seen), files+2)
+	}
+}

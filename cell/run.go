@@ -180,9 +180,9 @@ func (o *owner) start() error {
 	defer unix.Close(worldRunner)
 	o.worldFD = worldOwner
 	o.pid, err = syscall.ForkExec("/proc/self/exe", []string{RunnerName}, &syscall.ProcAttr{
-		// One thread of the runner works at a time, the payload's; what more
-		// would cost is memory.
-		Env:   []string{"GOMAXPROCS=1"},
+		// Two: with one, the scheduler would take the processor from the
+		// payload's thread in each KVM_RUN and give it back after.
+		Env:   []string{"GOMAXPROCS=2"},
 		Files: []uintptr{0, 1, 2, fdControl: uintptr(ends[1]), fdWorld: uintptr(worldRunner), fdKVM: uintptr(sys.FD()), fdProgram: o.program.Fd()},
 		// The runner dies with this thread: Run's caller keeps it locked.
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},

@@ -353,8 +353,10 @@ func (m *Machine) View(addr, length uint64) []byte {
 		if v == 0 {
 			break
 		}
-		if v&pteAccessed == 0 {
-			atomic.OrUint64(e, pteAccessed)
+		if v&(pteAccessed|pteDirty) != pteAccessed|pteDirty {
+			// Dirty as well: a KVM that shadows the tables then maps the
+			// neighbours along with the first page that the guest touches.
+			atomic.OrUint64(e, pteAccessed|pteDirty)
 		}
 		size := uint64(1) << (12 + 9*uint(level))
 		off := (addr + view.n) & (size - 1)

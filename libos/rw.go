@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"golang.org/x/sys/unix"
+
+	"spaceos/world"
 )
 
 // anyOffset says that a call uses and moves the description's own position.
@@ -119,8 +121,12 @@ func (x *transfer) write(t *Thread, b *buffers) (int, errno) {
 		x.off = size
 	}
 	n, e := f.obj.write(t, f, b, x.off)
-	if e == 0 {
-		x.moved(n)
+	if e != 0 {
+		return 0, e
+	}
+	x.moved(n)
+	if _, ok := f.obj.(*hostFile); ok && x.flags&(rwfDsync|rwfSync) != 0 {
+		e = t.p.ask(world.Request{Op: world.OpSync, Dir: f.handle}).Errno
 	}
 	return n, e
 }
@@ -168,6 +174,10 @@ func (t *Thread) vector(a args, off int64, own, writes bool, flags int32) (uint6
 	if e := x.setFlags(flags); e != 0 {
 		return 0, e
 	}
+	if flags&rwfNowait != 0 && !x.f.nonblocking() {
+		x.f.flags |= unix.O_NONBLOCK // nothing waits, so nobody sees it
+		defer func() { x.f.flags &^= unix.O_NONBLOCK }()
+	}
 	return x.run(t, b)
 }
 
@@ -188,8 +198,10 @@ func (x *transfer) setFlags(flags int32) errno {
 	if flags&rwfAppend != 0 && flags&rwfNoappend != 0 {
 		return unix.EINVAL
 	}
-	if flags&(rwfNowait|rwfAtomic|rwfDontcache) != 0 {
-		return unix.EOPNOTSUPP // needs FMODE_NOWAIT, FMODE_CAN_ATOMIC_WRITE, FOP_DONTCACHE
+	_, host := x.f.obj.(*hostFile)
+	_, inPipe := x.f.obj.(*pipeEnd)
+	if flags&rwfNowait != 0 && !host && !inPipe || flags&rwfDontcache != 0 && !host || flags&rwfAtomic != 0 {
+		return unix.EOPNOTSUPP // FMODE_NOWAIT, FOP_DONTCACHE, FMODE_CAN_ATOMIC_WRITE
 	}
 	x.flags = flags
 	return 0

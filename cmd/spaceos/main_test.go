@@ -147,6 +147,7 @@ func checkNothingLeft(t *testing.T, session int) {
 	for _, p := range processes(t) {
 		if p.session == session && p.state != "Z" {
 			t.Errorf("process %d (%s) is left behind", p.pid, p.name)
+			_ = syscall.Kill(p.pid, syscall.SIGKILL)
 		}
 	}
 }

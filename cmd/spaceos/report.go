@@ -12,12 +12,12 @@ import (
 	"spaceos/cell"
 )
 
-// reportFile is where the report goes. The file is opened before the run, so
-// that a wrong path is known before anything happens.
+// reportFile is where the report goes. The path is tried before the run, so
+// that a wrong one is known before anything happens; nothing is left there
+// while the run lasts, since it may be killed.
 type reportFile struct {
 	path string    // "": nowhere
-	out  io.Writer // written to directly
-	tmp  *os.File  // renamed to path when it is complete
+	out  io.Writer // written to directly; nil: to path
 }
 
 func newReportFile(path string, s streams) (*reportFile, error) {
@@ -32,12 +32,20 @@ func newReportFile(path string, s streams) (*reportFile, error) {
 	default: // a device or a pipe is written to, never replaced
 		return r, r.openDirect()
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	tmp, err := r.create()
+	if err == nil {
+		err = errors.Join(tmp.Close(), os.Remove(tmp.Name()))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the report cannot be written to %s (%w): give --report a path in a folder that exists and is writable", path, reason(err))
 	}
-	r.tmp = tmp
+	r.out = nil
 	return r, nil
+}
+
+// create makes the file that is renamed to path when it is complete.
+func (r *reportFile) create() (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(r.path), "."+filepath.Base(r.path)+".*")
 }
 
 func (r *reportFile) openDirect() error {
@@ -59,12 +67,11 @@ func (r *reportFile) write(report *cell.Report) error {
 		return fmt.Errorf("the report cannot be written as JSON: %w", err)
 	}
 	text = append(text, '\n')
-	if r.tmp == nil {
+	if r.out != nil {
 		_, err := r.out.Write(text)
 		return err
 	}
 	if err := r.place(text); err != nil {
-		os.Remove(r.tmp.Name())
 		return fmt.Errorf("the report cannot be written to %s (%w): make room there, or give --report another path", r.path, reason(err))
 	}
 	return nil
@@ -81,20 +88,25 @@ func reason(err error) error {
 }
 
 func (r *reportFile) place(text []byte) error {
-	_, err := r.tmp.Write(text)
+	tmp, err := r.create()
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(text)
 	if err == nil {
-		err = r.tmp.Chmod(0o644)
+		err = tmp.Chmod(0o644)
 	}
 	if err == nil {
-		err = r.tmp.Sync()
+		err = tmp.Sync()
 	}
-	if e := r.tmp.Close(); err == nil {
+	if e := tmp.Close(); err == nil {
 		err = e
 	}
 	if err == nil {
-		err = os.Rename(r.tmp.Name(), r.path)
+		err = os.Rename(tmp.Name(), r.path)
 	}
 	if err != nil {
+		os.Remove(tmp.Name())
 		return err
 	}
 	return syncFolder(filepath.Dir(r.path))

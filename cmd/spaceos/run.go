@@ -194,8 +194,10 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 func explain(r *cell.Report, spec *cell.Spec) string {
 	e := r.Ended
 	switch {
-	case e.Cause == "exited" || e.Cause == "killed":
+	case e.Cause == "exited":
 		return ""
+	case e.Cause == "killed":
+		return "the program was killed by the second signal"
 	case e.Fault != nil:
 		return fmt.Sprintf("the program died by %s (si_code %d, address %s) at RIP %s", signalName(e), e.Fault.Code, e.Fault.Address, e.Fault.RIP) + note(e.Message)
 	case e.Cause == "signal":

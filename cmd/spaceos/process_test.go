@@ -1,0 +1,276 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"spaceos/cell"
+)
+
+// patience is how long anything may take that is waited for.
+const patience = 20 * time.Second
+
+// running is a run whose payload has said that it is ready.
+type running struct {
+	cmd    *exec.Cmd
+	report string
+	stderr *bufio.Reader
+	runner int
+	t      *testing.T
+}
+
+// start starts a payload and waits until it is ready. Its standard output is
+// a pipe that nobody reads.
+func start(t *testing.T, args ...string) *running {
+	t.Helper()
+	r := &running{t: t, report: filepath.Join(t.TempDir(), "report.json")}
+	r.cmd = command(t, slices.Concat([]string{"run", "--report", r.report}, args)...)
+	stderr, err := r.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.cmd.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if r.cmd.ProcessState == nil {
+			_ = r.cmd.Process.Kill()
+			_ = r.cmd.Wait()
+		}
+	})
+	r.stderr = bufio.NewReader(stderr)
+	if line, err := r.stderr.ReadString('\n'); line != "ready\n" {
+		t.Fatalf("the payload said %q (%v) instead of ready", line, err)
+	}
+	r.runner = runnerOf(t, r.cmd.Process.Pid)
+	return r
+}
+
+// runnerOf finds the runner of a spaceos process.
+func runnerOf(t *testing.T, owner int) int {
+	t.Helper()
+	for _, p := range processes(t) {
+		if p.parent == owner {
+			return p.pid
+		}
+	}
+	t.Fatalf("process %d has no runner", owner)
+	return 0
+}
+
+func (r *running) send(sig syscall.Signal) {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(sig); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// end waits for the end.
+func (r *running) end() outcome {
+	r.t.Helper()
+	timer := time.AfterFunc(patience, func() { _ = r.cmd.Process.Kill() })
+	defer timer.Stop()
+	rest, _ := io.ReadAll(r.stderr)
+	_ = r.cmd.Wait() // the status says it
+	return outcome{status: status(r.cmd), stderr: string(rest)}
+}
+
+func TestFirstSignalGoesToThePayload(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		sig    syscall.Signal
+		how    string
+		status int
+		stderr string
+	}{
+		{"SIGTERM, asleep", syscall.SIGTERM, "sleep", 143, "spaceos: the program died by SIGTERM\n"},
+		{"SIGTERM, spinning", syscall.SIGTERM, "spin", 143, "spaceos: the program died by SIGTERM\n"},
+		{"SIGTERM, blocked in a write", syscall.SIGTERM, "write", 143, "spaceos: the program died by SIGTERM\n"},
+		{"SIGTERM, blocked in a read", syscall.SIGTERM, "read", 143, "spaceos: the program died by SIGTERM\n"},
+		{"SIGINT, asleep", syscall.SIGINT, "sleep", 130, "spaceos: the program died by SIGINT\n"},
+		{"SIGINT, spinning", syscall.SIGINT, "spin", 130, "spaceos: the program died by SIGINT\n"},
+		{"SIGHUP, asleep", syscall.SIGHUP, "sleep", 129, "spaceos: the program died by SIGHUP\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, guest("ends"), c.how)
+			r.send(c.sig)
+			if o := r.end(); o.status != c.status || o.stderr != c.stderr {
+				t.Errorf("%v\nwant status %d and %q", o, c.status, c.stderr)
+			}
+			if rep := report(t, r.report); rep.Ended.Cause != "signal" || rep.Ended.Signal != int(c.sig) {
+				t.Errorf("the report says %+v", rep.Ended)
+			}
+		})
+	}
+}
+
+func TestSecondSignalKills(t *testing.T) {
+	for _, how := range []string{"sleep", "spin", "write", "read"} {
+		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+			t.Run(how+" "+unix.SignalName(sig), func(t *testing.T) {
+				t.Parallel()
+				r := start(t, guest("ends"), "ignore", how)
+				r.send(sig)
+				// It goes on: nothing can be waited for but time.
+				time.Sleep(100 * time.Millisecond)
+				if exited(t, r.runner, 0) {
+					t.Fatalf("a payload that ignores %v died by the first", sig)
+				}
+				r.send(sig)
+				if o := r.end(); o.status != 137 || o.stderr != "spaceos: the program was killed by the second signal\n" {
+					t.Errorf("%v\nwant status 137 and a sentence", o)
+				}
+				if rep := report(t, r.report); rep.Ended.Cause != "killed" || rep.Ended.Status != 137 {
+					t.Errorf("the report says %+v", rep.Ended)
+				}
+			})
+		}
+	}
+}
+
+// exited says whether a process ends within a time.
+func exited(t *testing.T, pid int, within time.Duration) bool {
+	t.Helper()
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err == unix.ESRCH {
+		return true
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	deadline := time.Now().Add(within)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(max(0, time.Until(deadline)).Milliseconds()))
+		if err != unix.EINTR {
+			return n > 0
+		}
+	}
+}
+
+func TestRunnerHasAProcessGroupOfItsOwn(t *testing.T) {
+	t.Parallel()
+	r := start(t, guest("ends"), "sleep")
+	for _, p := range processes(t) {
+		if p.pid == r.runner && p.group != p.pid {
+			t.Errorf("the runner %d is in process group %d", p.pid, p.group)
+		}
+	}
+	r.send(syscall.SIGTERM)
+	r.end()
+}
+
+// The runner is dead within 100 ms of the owner's death, whatever it does. One
+// of three tries must hold that: others use this machine too.
+func TestRunnerDiesWithItsOwner(t *testing.T) {
+	for _, how := range []string{"sleep", "spin", "write", "read"} {
+		t.Run(how, func(t *testing.T) {
+			const tries = 3
+			for try := range tries {
+				r := start(t, guest("ends"), how)
+				r.send(syscall.SIGKILL)
+				prompt := exited(t, r.runner, 100*time.Millisecond)
+				if !prompt && !exited(t, r.runner, patience) {
+					t.Fatalf("the runner outlives its owner")
+				}
+				r.end()
+				if names := listing(t, filepath.Dir(r.report)); len(names) != 0 {
+					t.Errorf("left where the report would be: %v", names)
+				}
+				if prompt {
+					return
+				}
+				t.Logf("try %d: the runner took more than 100 ms", try)
+			}
+			t.Errorf("the runner took more than 100 ms in each of %d tries", tries)
+		})
+	}
+}
+
+func TestOwnerSurvivesItsRunner(t *testing.T) {
+	for _, c := range []struct {
+		name, how string
+		sig       syscall.Signal
+		stderr    string
+	}{
+		{"killed while it sleeps", "sleep", syscall.SIGKILL, "killed by SIGKILL"},
+		{"killed while it spins", "spin", syscall.SIGKILL, "killed by SIGKILL"},
+		{"killed in a call", "write", syscall.SIGKILL, "killed by SIGKILL"},
+		{"a crash", "sleep", syscall.SIGSEGV, "exit status 2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			out := t.TempDir()
+			r := start(t, "--out", out, guest("ends"), c.how)
+			if err := unix.Kill(r.runner, c.sig); err != nil {
+				t.Fatal(err)
+			}
+			o := r.end()
+			lines := strings.Split(strings.TrimSpace(o.stderr), "\n")
+			want := "spaceos: the cell's runner died (" + c.stderr + "): the payload's results are incomplete; please report this"
+			if o.status != 125 || lines[len(lines)-1] != want {
+				t.Errorf("%v\nwant status 125 and %q", o, want)
+			}
+			rep := report(t, r.report)
+			if rep.Ended.Cause != "runner-died" || rep.Ended.Status != 125 || rep.Time.Wall == 0 || rep.Program != "/app/ends" || rep.Digest == "" {
+				t.Errorf("the report says %+v", rep)
+			}
+			if names := listing(t, filepath.Dir(r.report)); len(names) != 1 {
+				t.Errorf("left beside the report: %v", names)
+			}
+			if names := listing(t, out); len(names) != 0 {
+				t.Errorf("left in the output folder: %v", names)
+			}
+		})
+	}
+}
+
+// A runner that does not even obey is killed at its time limit.
+func TestTimeoutOfAStoppedRunner(t *testing.T) {
+	for _, how := range []string{"sleep", "spin"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, "--timeout=1s", guest("ends"), how)
+			if err := unix.Kill(r.runner, unix.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			if o := r.end(); o.status != cell.StatusTimeout {
+				t.Errorf("%v\nwant status 124", o)
+			}
+			if rep := report(t, r.report); rep.Ended.Cause != "timeout" {
+				t.Errorf("the report says %+v", rep.Ended)
+			}
+		})
+	}
+}
+
+// A stop is no end: who is continued goes on.
+func TestStopAndContinue(t *testing.T) {
+	t.Parallel()
+	r := start(t, guest("ends"), "sleep")
+	for _, sig := range []unix.Signal{unix.SIGSTOP, unix.SIGCONT} {
+		if err := unix.Kill(r.runner, sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.send(syscall.SIGTERM)
+	if o := r.end(); o.status != 143 {
+		t.Errorf("%v\nwant status 143", o)
+	}
+}

@@ -84,6 +84,9 @@ func (o *owner) run(ctx context.Context) error {
 // openProgram finds the program, as execve(2) would.
 func (o *owner) openProgram() error {
 	path := o.spec.Program
+	if path == "" {
+		return fail(StatusNotFound, "the program's name is empty: give the path of a static Linux program")
+	}
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
@@ -124,9 +127,12 @@ func (o *owner) checkOut() error {
 	if o.spec.Out == "" {
 		return nil
 	}
-	d, err := os.Open(o.spec.Out)
+	d, err := os.OpenFile(o.spec.Out, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return fail(StatusFailure, "the output folder %s does not exist: make it with mkdir, or give another --out", o.spec.Out)
+	}
 	if err != nil {
-		return fail(StatusFailure, "the output folder cannot be read (%w): make it with mkdir, or give another --out", err)
+		return fail(StatusFailure, "the output folder cannot be read (%w): change its permissions, or give another --out", err)
 	}
 	defer d.Close()
 	if info, err := d.Stat(); err == nil && !info.IsDir() {

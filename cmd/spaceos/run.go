@@ -97,8 +97,11 @@ func (f *runFlags) complete() error {
 		flag, text string
 		into       *spaceos.Bytes
 	}{{"memory", f.memory, &f.spec.Memory}, {"out-limit", f.outLimit, &f.spec.OutBytes}, {"data-limit", f.dataLimit, &f.spec.DataBytes}} {
-		if q.text == "" {
+		if q.text == "" && !f.given(q.flag) {
 			continue
+		}
+		if q.text == "" {
+			return fmt.Errorf("--%s: nothing is no limit: give a size like 64MiB", q.flag)
 		}
 		if *q.into, err = spaceos.ParseBytes(q.text); err != nil {
 			return fmt.Errorf("--%s: %w", q.flag, err)

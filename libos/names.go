@@ -245,34 +245,16 @@ func sysMknod(t *Thread, a args) (uint64, errno) {
 
 func sysMknodat(t *Thread, a args) (uint64, errno) { return t.mknod(a.fd(0), a[1], a.uint(2)) }
 
-// mknod makes regular files; everything else is EPERM after the path
-// (do_mknodat and may_mknod of fs/namei.c).
+// mknod is EPERM after the path (do_mknodat and may_mknod of fs/namei.c): a
+// world makes its files by open.
 func (t *Thread) mknod(dirfd int, addr uint64, mode uint32) (uint64, errno) {
-	p := t.p
 	switch mode & unix.S_IFMT {
-	case 0, unix.S_IFREG:
-	case unix.S_IFCHR, unix.S_IFBLK, unix.S_IFIFO, unix.S_IFSOCK:
-		return 0, p.refuseAt(dirfd, addr)
+	case 0, unix.S_IFREG, unix.S_IFCHR, unix.S_IFBLK, unix.S_IFIFO, unix.S_IFSOCK:
+		return 0, t.p.refuseAt(dirfd, addr)
 	case unix.S_IFDIR:
 		return 0, unix.EPERM
-	default:
-		return 0, unix.EINVAL
 	}
-	dir, name, e := p.pathAt(dirfd, addr)
-	if e != 0 {
-		return 0, e
-	}
-	if strings.HasSuffix(name, "/") { // filename_create(): no file with a slash
-		return 0, cmpErrno(p.refuseAt(dirfd, addr), unix.ENOENT)
-	}
-	r := p.ask(world.Request{
-		Op: world.OpOpen, Dir: dir, Path: name, Mode: mode & permBits &^ p.files.umask,
-		Flags: unix.O_CREAT | unix.O_EXCL | unix.O_WRONLY,
-	})
-	if r.Errno == 0 {
-		p.opened(r, unix.O_WRONLY).release(p)
-	}
-	return 0, r.Errno
+	return 0, unix.EINVAL
 }
 
 // node is what an "at" call acts on: a path from a folder of the world, or a

@@ -30,6 +30,7 @@ var deviations = []Deviation{
 	{"tree", `linkat(AT_FDCWD, "/tmp/first", AT_FDCWD, "/tmp/third", 0) = 0`, `linkat(AT_FDCWD, "/tmp/first", AT_FDCWD, "/tmp/third", 0) = EPERM`, noNewNames},
 	{"tree", `mknod("/tmp/fifo", S_IFIFO | 0600, 0) = 0`, `mknod("/tmp/fifo", S_IFIFO | 0600, 0) = EPERM`, noNewNames},
 	{"tree", `mknod("/tmp/device", S_IFCHR | 0600, 0x103) = 0`, `mknod("/tmp/device", S_IFCHR | 0600, 0x103) = EPERM`, noNewNames},
+	{"tree", `mknodat(AT_FDCWD, "/tmp/regular", S_IFREG | 0600, 0) = 0`, `mknodat(AT_FDCWD, "/tmp/regular", S_IFREG | 0600, 0) = EPERM`, noNewNames},
 	{"process", "syscall(SYS_clone, 0x10000L, 0L, 0L, 0L, 0L) = EINVAL", "syscall(SYS_clone, 0x10000L, 0L, 0L, 0L, 0L) = ENOSYS", oneProcess},
 	{"process", "syscall(435L, 0L, 0L) = EINVAL", "syscall(435L, 0L, 0L) = ENOSYS", oneProcess},
 	{"process", "syscall(334L, 0L, 0L, 0L, 0L) = EINVAL", "syscall(334L, 0L, 0L, 0L, 0L) = ENOSYS", oneProcess},

@@ -35,6 +35,7 @@ const (
 	schedBatch    = 3
 	schedIdle     = 5
 	schedDeadline = 6
+	schedExt      = 7
 )
 
 // other says whether a pid names no process of this world.
@@ -114,7 +115,7 @@ func (t *Thread) setScheduler(pid, policy int32, param uint64) errno {
 	}
 	priority := binary.LittleEndian.Uint32(raw[:])
 	switch policy {
-	case schedNormal, schedBatch, schedIdle:
+	case schedNormal, schedBatch, schedIdle, schedExt:
 		if priority != 0 {
 			return syscall.EINVAL
 		}
@@ -147,7 +148,7 @@ func sysPriorityBound(bound uint64) func(*Thread, args) (uint64, errno) {
 		switch a.int(0) {
 		case schedFIFO, schedRR:
 			return bound, 0
-		case schedNormal, schedBatch, schedIdle, schedDeadline:
+		case schedNormal, schedBatch, schedIdle, schedDeadline, schedExt:
 			return 0, 0
 		}
 		return 0, syscall.EINVAL

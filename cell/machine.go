@@ -2,6 +2,7 @@ package cell
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -71,6 +72,16 @@ func describe(h vmm.Host, hugePages bool) hostInfo {
 		info.HugePages = hugePageSetting()
 	}
 	return info
+}
+
+// noMachine says what to do about a machine that does not come to be, where
+// package vmm does not know it.
+func noMachine(err error) error {
+	var known *vmm.Missing
+	if errors.As(err, &known) {
+		return err
+	}
+	return fmt.Errorf("KVM gives no machine (%w): see what spaceos doctor says", err)
 }
 
 // hugePageSetting is the host's word for who gets huge pages: always, madvise

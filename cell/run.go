@@ -92,7 +92,7 @@ func (o *owner) openProgram() error {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return fail(StatusNotFound, "there is no program %s: give the path of a static Linux program", path)
 	case err != nil:
-		return fail(StatusNotRunnable, "the program cannot be read: %w", err)
+		return fail(StatusNotRunnable, "the program %s cannot be read (%w): change its permissions (chmod +r)", path, errnoOf(err))
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -105,6 +105,15 @@ func (o *owner) openProgram() error {
 	o.program, o.size = f, info.Size()
 	o.report.Program = "/app/" + filepath.Base(path)
 	return nil
+}
+
+// errnoOf is an error without the path, which the sentence around it has.
+func errnoOf(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
 }
 
 func kindOf(m os.FileMode) string {
@@ -132,7 +141,7 @@ func (o *owner) checkOut() error {
 		return fail(StatusFailure, "the output folder %s does not exist: make it with mkdir, or give another --out", o.spec.Out)
 	}
 	if err != nil {
-		return fail(StatusFailure, "the output folder cannot be read (%w): change its permissions, or give another --out", err)
+		return fail(StatusFailure, "the output folder %s cannot be read (%w): change its permissions, or give another --out", o.spec.Out, errnoOf(err))
 	}
 	defer d.Close()
 	if info, err := d.Stat(); err == nil && !info.IsDir() {
@@ -170,7 +179,7 @@ func (o *owner) openWorld() error {
 func (o *owner) start() error {
 	sys, err := vmm.OpenSystem(devKVM)
 	if err != nil {
-		return &Failure{StatusFailure, err}
+		return &Failure{StatusFailure, noMachine(err)}
 	}
 	defer sys.Close()
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -78,7 +78,7 @@ func (r *runner) run(control io.Reader) error {
 func (r *runner) build() error {
 	m, err := vmm.New(kvm.NewSystem(fdKVM), vmm.Options{Memory: r.setup.Memory})
 	if err != nil {
-		return err
+		return noMachine(err)
 	}
 	r.machine, r.cpu = m, m.CPU(0)
 	s, path := &r.setup, string(r.setup.Path)

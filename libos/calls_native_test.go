@@ -129,6 +129,9 @@ func TestProcessCallsAnswerAsLinux(t *testing.T) {
 			}
 			want, got := linux.call(uint64(c.nr), a...), ours.call(uint64(c.nr), a...)
 			log = append(log, fmt.Sprintf("%s(%s) = %s", c.name, words(a), result(want)))
+			if c.name == "sigaltstack" && want == -int64(unix.EPERM) {
+				return // the native stack pointer is on the stack that was set
+			}
 			if want != got && !(plain[c.name] && want >= 0 && got >= 0) {
 				rt.Fatalf("with words %x after\n%s\nLinux: %s\nours:  %s", raw, strings.Join(log, "\n"), result(want), result(got))
 			}

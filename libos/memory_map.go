@@ -240,9 +240,6 @@ func (p *Process) mayGrowData(length uint64) bool {
 // not be.
 func (p *Process) populate(start, end uint64) bool {
 	for addr := start; addr < end && p.end == nil; addr += PageSize {
-		if p.mem.backed.has(addr) {
-			continue
-		}
 		if p.touch(addr, ProtRead, end-addr) != touchOK {
 			return false
 		}

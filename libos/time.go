@@ -197,9 +197,10 @@ func sysClockNanosleep(t *Thread, a args) (uint64, errno) {
 	id, flags := a.int(0), a.uint(1)
 	kind, _ := clockOf(id)
 	switch {
-	case kind == clockNone || id == unix.CLOCK_THREAD_CPUTIME_ID:
+	case kind == clockNone:
 		return 0, syscall.EINVAL
-	case id == unix.CLOCK_MONOTONIC_RAW || id == unix.CLOCK_REALTIME_COARSE || id == unix.CLOCK_MONOTONIC_COARSE:
+	case id == unix.CLOCK_THREAD_CPUTIME_ID, id == unix.CLOCK_MONOTONIC_RAW,
+		id == unix.CLOCK_REALTIME_COARSE, id == unix.CLOCK_MONOTONIC_COARSE:
 		return 0, syscall.EOPNOTSUPP // ENOTSUP: nobody can sleep on them
 	}
 	d, e := t.p.readTimespec(a[2])

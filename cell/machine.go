@@ -11,12 +11,15 @@ import (
 )
 
 // memory is the machine's memory as the library OS wants it. The two packages
-// do not know each other; permissions have the same bits in both.
+// do not know each other; permissions and kinds of backing have the same
+// values in both.
 type memory struct{ m *vmm.Machine }
 
-func (a memory) Map(addr, length uint64, prot libos.Prot, huge bool) error {
-	return outOfMemory(a.m.Map(addr, length, vmm.Prot(prot), huge))
+func (a memory) Map(addr, length uint64, prot libos.Prot, how libos.Backing) error {
+	return outOfMemory(a.m.Map(addr, length, vmm.Prot(prot), vmm.Backing(how)))
 }
+
+func (a memory) Reclaim(gone func(addr, length uint64)) { a.m.Reclaim(gone) }
 
 func (a memory) Protect(addr, length uint64, prot libos.Prot) error {
 	return outOfMemory(a.m.Protect(addr, length, vmm.Prot(prot)))

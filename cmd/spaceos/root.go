@@ -94,7 +94,7 @@ and /tmp, and nothing else.`,
 			if len(args) == 0 {
 				return nil
 			}
-			return &usageError{unknownCommand(cmd, args[0])}
+			return &usageError{unknownName(cmd, "command", args[0])}
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -105,7 +105,9 @@ and /tmp, and nothing else.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; see %s --help", explainFlag(cmd, err), cmd.CommandPath())}
 	})
-	root.AddCommand(newRun(s), newDoctor(s))
+	root.AddCommand(newRun(s), newDoctor(s), newCompletion(s))
+	root.SetHelpCommand(newHelp())
+	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }
 

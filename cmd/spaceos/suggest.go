@@ -56,10 +56,11 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	return fmt.Errorf("there is no flag %s%s (did you mean --%s?)", dashes, name, best)
 }
 
-// unknownCommand names the nearest commands.
-func unknownCommand(cmd *cobra.Command, name string) error {
-	text := fmt.Sprintf("there is no command %q", name)
-	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+// unknownName says that there is nothing of a kind for a command's name, and
+// names the nearest commands.
+func unknownName(root *cobra.Command, kind, name string) error {
+	text := fmt.Sprintf("there is no %s %q", kind, name)
+	if near := root.SuggestionsFor(name); len(near) > 0 && name != "" {
 		text += fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
 	}
 	return errors.New(text + "; see spaceos --help")

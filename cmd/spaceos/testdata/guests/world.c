@@ -40,6 +40,7 @@ static long long now(clockid_t id)
 static void clocks(void)
 {
 	struct timespec minute = {60, 0};
+	setvbuf(stdout, 0, _IOLBF, 0);
 	long long real = now(CLOCK_REALTIME), mono = now(CLOCK_MONOTONIC);
 	printf("start %lld\n", real);
 	for (volatile int i = 0; i < 1000000; i++)

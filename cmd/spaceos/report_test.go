@@ -1,0 +1,220 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"spaceos"
+	"spaceos/cell"
+)
+
+// measured runs a payload that ends well and gives its report.
+func measured(t *testing.T, args ...string) (outcome, *cell.Report) {
+	t.Helper()
+	o, r := runReported(t, args...)
+	if r.Ended.Cause != "exited" {
+		t.Fatalf("spaceos run %v: %v\n%+v", args, o, r.Ended)
+	}
+	return o, r
+}
+
+func TestReportNamesWhatRan(t *testing.T) {
+	t.Parallel()
+	_, r := measured(t, guest("known"), "calls", "0")
+	content, err := os.ReadFile(guest("known"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := spaceos.DigestOf(content).String(); r.Program != "/app/known" || r.Digest != want || r.Engine != "kvm" {
+		t.Errorf("got %s %s by %s, want /app/known %s by kvm", r.Program, r.Digest, r.Engine, want)
+	}
+	d := diagnosis(t, finish(t, command(t, "doctor", "--json")), 0)
+	facts := map[string]string{}
+	for _, f := range d.Findings {
+		facts[f.Subject] = f.Fact
+	}
+	if r.Host.KVM != facts["system calls"] || r.Host.HugePages != facts["huge pages"] {
+		t.Errorf("the report says %+v of the host, doctor says %v", r.Host, facts)
+	}
+}
+
+func TestReportCountsBytesByMount(t *testing.T) {
+	t.Parallel()
+	p := place{t, t.TempDir()}
+	for name, size := range map[string]int{"in/a": 5000, "app/model": 3000, "data/state": 700} {
+		p.mkdir(filepath.Dir(name), 0o755)
+		p.write(name, []byte(strings.Repeat("x", size)))
+	}
+	o, r := measured(t, "--in", p.path("in"), "--app", p.path("app"), "--data", p.path("data"), "--out", p.mkdir("out", 0o755), guest("known"), "files")
+	if o.stdout != "to stdout!\n" || o.stderr != "errors" {
+		t.Fatal(o)
+	}
+	read := map[string]uint64{"/in": 5000, "/app": 3000, "/data": 700}
+	written := map[string]uint64{"/out": 8700, "/tmp": 8, "stdout": 11, "stderr": 6}
+	if !maps.Equal(r.Bytes.Read, read) || !maps.Equal(r.Bytes.Written, written) {
+		t.Errorf("read %v, want %v; written %v, want %v", r.Bytes.Read, read, r.Bytes.Written, written)
+	}
+	if info, err := os.Stat(p.path("out/copy")); err != nil || info.Size() != 8700 {
+		t.Errorf("the output has %v (%v), want 8700 bytes", info, err)
+	}
+}
+
+func TestReportCountsCallsByName(t *testing.T) {
+	t.Parallel()
+	_, none := measured(t, guest("known"), "calls", "0")
+	_, some := measured(t, guest("known"), "calls", "1234")
+	if none.Calls.Served["getppid"] != 0 || some.Calls.Served["getppid"] != 1234 {
+		t.Errorf("getppid was called 0 and 1234 times; counted %d and %d", none.Calls.Served["getppid"], some.Calls.Served["getppid"])
+	}
+	if more := some.Exits.Calls - none.Exits.Calls; more != 1234 {
+		t.Errorf("1234 calls gave %d exits", more)
+	}
+	if got := some.Calls.Unsupported; got["io_uring_setup"] != 3 || got["clone3"] != 1 || len(got) != 3 {
+		t.Errorf("unsupported: %v, want io_uring_setup 3, clone3 1 and a call without a name", got)
+	}
+	var all uint64
+	for _, calls := range []map[string]uint64{some.Calls.Served, some.Calls.Unsupported} {
+		for _, n := range calls {
+			all += n
+		}
+	}
+	if all != some.Exits.Calls {
+		t.Errorf("%d calls are named, and there were %d exits for calls", all, some.Exits.Calls)
+	}
+}
+
+// Touched pages are counted to the page; the rest stands around them.
+func TestReportCountsPagesTouched(t *testing.T) {
+	t.Parallel()
+	_, few := measured(t, "--memory=32MiB", guest("known"), "touch", "100")
+	_, many := measured(t, "--memory=32MiB", guest("known"), "touch", "400")
+	if more := many.Memory.Touched - few.Memory.Touched; more != 300*4096 {
+		t.Errorf("300 more pages were touched; counted %d bytes more, want %d", more, 300*4096)
+	}
+	for _, m := range []cell.Memory{few.Memory, many.Memory} {
+		if m.Limit != 32<<20 || m.Touched < 100*4096 || m.Touched > m.Backed || m.Backed > m.Limit || m.HostResident < m.Touched || m.Mapped < 512*4096 {
+			t.Errorf("memory does not add up: %+v", m)
+		}
+	}
+}
+
+func TestReportOfTimes(t *testing.T) {
+	t.Parallel()
+	_, busy := measured(t, guest("known"), "compute", "300")
+	_, idle := measured(t, guest("known"), "sleep", "300")
+	_, calls := measured(t, guest("known"), "calls", "20000")
+	for _, r := range []*cell.Report{busy, idle, calls} {
+		if x := r.Time; x.Setup <= 0 || x.Setup >= x.Wall || x.GuestCPU <= 0 || x.LibraryOS <= 0 || x.GuestCPU+x.LibraryOS > x.RunnerCPU+20e3 {
+			t.Errorf("times do not add up: %+v", x)
+		}
+	}
+	// 300 ms of the process's CPU clock, of which start-up has a share.
+	if busy.Time.GuestCPU < 200e3 || busy.Time.LibraryOS > busy.Time.GuestCPU/10 {
+		t.Errorf("a payload that computes for 300 ms: %+v", busy.Time)
+	}
+	if idle.Time.Wall < 300e3 || idle.Time.GuestCPU > 100e3 || idle.Time.RunnerCPU > 200e3 {
+		t.Errorf("a payload that sleeps for 300 ms: %+v", idle.Time)
+	}
+	if calls.Time.LibraryOS < 2*busy.Time.LibraryOS {
+		t.Errorf("20000 calls take the library OS %d us, computing takes it %d us", calls.Time.LibraryOS, busy.Time.LibraryOS)
+	}
+}
+
+func TestReportOfAFault(t *testing.T) {
+	t.Parallel()
+	o, r := runReported(t, guest("known"), "fault")
+	f := r.Ended.Fault
+	if o.status != 139 || f == nil {
+		t.Fatalf("%v\n%+v", o, r.Ended)
+	}
+	rip := strings.TrimSpace(o.stdout)
+	if f.RIP != rip || f.Address != "0x0000123456789005" || f.Vector != 14 || f.ErrorCode != 6 || f.Code != 1 {
+		t.Errorf("got %+v, want a page fault (14, error 6, si_code 1) at RIP %s upon 0x0000123456789005", f, rip)
+	}
+	for reg, want := range map[string]string{"rax": "0x0000123456789000", "rbx": "0x0000000000001111", "r12": "0x0000000000002222"} {
+		if f.Registers[reg] != want {
+			t.Errorf("%s is %s, want %s", reg, f.Registers[reg], want)
+		}
+	}
+	if want := "spaceos: the program died by SIGSEGV (si_code 1, address 0x0000123456789005) at RIP " + rip + "\n"; o.stderr != want {
+		t.Errorf("stderr %q, want %q", o.stderr, want)
+	}
+	if r.Exits.Faults == 0 {
+		t.Error("no fault was counted")
+	}
+}
+
+func TestReportReplacesAFile(t *testing.T) {
+	t.Parallel()
+	p := place{t, t.TempDir()}
+	p.write("report.json", []byte(strings.Repeat("old", 10_000)))
+	o := finish(t, command(t, "run", "--report", p.path("report.json"), guest("ends"), "exit", "0"))
+	report(t, p.path("report.json"))
+	if names := listing(t, p.dir); o.status != 0 || len(names) != 1 {
+		t.Errorf("%v; left: %v", o, names)
+	}
+}
+
+// A device or a pipe is written to and never replaced.
+func TestReportToWhatIsNoFile(t *testing.T) {
+	for _, to := range []string{"/dev/stdout", "/dev/fd/1"} {
+		t.Run(to, func(t *testing.T) {
+			t.Parallel()
+			o := finish(t, command(t, "run", "--report", to, guest("ends"), "exit", "0"))
+			if err := validate([]byte(o.stdout)); err != nil || o.status != 0 {
+				t.Errorf("%v: %v", err, o)
+			}
+		})
+	}
+	o := finish(t, command(t, "run", "--report", "-", guest("ends"), "exit", "0"))
+	if err := validate([]byte(o.stderr)); err != nil || o.status != 0 {
+		t.Errorf("-: %v: %v", err, o)
+	}
+	finish(t, command(t, "run", "--report", os.DevNull, guest("ends"), "exit", "0"))
+	if info, err := os.Stat(os.DevNull); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		t.Errorf("/dev/null is %v (%v) now", info.Mode(), err)
+	}
+}
+
+// A run that is refused has a report too.
+func TestReportOfARefusedRun(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+	}{
+		{"no program", []string{"/no/such/program"}, 127},
+		{"a script", []string{"testdata/guests/ends.c"}, 126},
+		{"a folder that is not there", []string{"--in=/no/such/folder", guest("ends")}, 125},
+		{"a limit that nobody can hold", []string{"--memory=1", guest("ends")}, 125},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o, r := runReported(t, c.args...)
+			said := strings.TrimSuffix(strings.TrimPrefix(o.stderr, "spaceos: "), "\n")
+			if o.status != c.status || r.Ended.Status != c.status || r.Ended.Cause != "refused" || r.Ended.Message != said {
+				t.Errorf("%v\nthe report says %+v; want status %d and the same sentence", o, r.Ended, c.status)
+			}
+		})
+	}
+}
+
+func TestReportIsForPeopleToo(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "report.json")
+	finish(t, command(t, "run", "--report", path, guest("ends"), "exit", "0"))
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(string(text), "\n"); lines < 30 || !strings.HasSuffix(string(text), "}\n") || !json.Valid(text) {
+		t.Errorf("%d lines:\n%s", lines, text)
+	}
+	if info, _ := os.Stat(path); info.Mode().Perm() != 0o644 {
+		t.Errorf("its mode is %v, want -rw-r--r--", info.Mode())
+	}
+}

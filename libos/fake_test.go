@@ -26,8 +26,9 @@ type fakeMachine struct {
 }
 
 type fakePage struct {
-	prot Prot
-	data [PageSize]byte
+	prot    Prot
+	touched bool
+	data    [PageSize]byte
 }
 
 func newFakeMachine(limit uint64) *fakeMachine {
@@ -46,7 +47,8 @@ func (m *fakeMachine) aligned(what string, values ...uint64) {
 	}
 }
 
-func (m *fakeMachine) Map(addr, length uint64, prot Prot, huge bool) error {
+func (m *fakeMachine) Map(addr, length uint64, prot Prot, how Backing) error {
+	huge := how == BackHuge
 	m.aligned("Map", addr, length)
 	if huge && (addr%HugeSize != 0 || length%HugeSize != 0) {
 		m.complain("Map: huge and not aligned: %#x, %#x", addr, length)
@@ -68,7 +70,7 @@ func (m *fakeMachine) Map(addr, length uint64, prot Prot, huge bool) error {
 		if m.pages[a] != nil {
 			m.complain("Map: %#x is mapped", a)
 		}
-		m.pages[a] = &fakePage{prot: prot}
+		m.pages[a] = &fakePage{prot: prot, touched: how == BackNow}
 	}
 	return nil
 }
@@ -120,8 +122,18 @@ func (m *fakeMachine) View(addr, length uint64) []byte {
 	if p == nil {
 		return nil
 	}
+	p.touched = true
 	in := addr % PageSize
 	return p.data[in:min(in+length, PageSize)]
+}
+
+func (m *fakeMachine) Reclaim(gone func(addr, length uint64)) {
+	for addr, p := range m.pages {
+		if !p.touched {
+			delete(m.pages, addr)
+			gone(addr, PageSize)
+		}
+	}
 }
 
 func (m *fakeMachine) used() uint64 { return uint64(len(m.pages))*PageSize + m.scratch }
@@ -258,7 +270,11 @@ func (g *guest) touch(addr uint64, access Prot) bool {
 	page := addr &^ (PageSize - 1)
 	allowed := func() bool {
 		p := g.m.pages[page]
-		return p != nil && (p.prot&access != 0 || access == ProtRead && p.prot != ProtNone)
+		if p == nil || p.prot&access == 0 && (access != ProtRead || p.prot == ProtNone) {
+			return false
+		}
+		p.touched = true
+		return true
 	}
 	if allowed() {
 		return true

@@ -147,7 +147,7 @@ func (o *ourTwin) SetScratch(bytes uint64) {}
 // each buffer is in pieces.
 type twinFrames map[uint64][]byte
 
-func (m twinFrames) Map(addr, length uint64, _ Prot, _ bool) error {
+func (m twinFrames) Map(addr, length uint64, _ Prot, _ Backing) error {
 	for a := addr; a < addr+length; a += PageSize {
 		m[a] = make([]byte, PageSize)
 	}
@@ -169,6 +169,8 @@ func (m twinFrames) Move(from, to, length uint64) error {
 	}
 	return nil
 }
+func (twinFrames) Reclaim(func(addr, length uint64)) {}
+
 func (m twinFrames) View(addr, length uint64) []byte {
 	page := m[addr&^(PageSize-1)]
 	if page == nil {

@@ -15,6 +15,16 @@ const (
 	ProtNone Prot = 0
 )
 
+// Backing says how a machine finds memory for what it maps.
+type Backing uint8
+
+// The kinds of backing.
+const (
+	BackLazily Backing = iota // the host finds a page when it is touched
+	BackNow                   // all pages at once, which count as touched: for a guest that is about to
+	BackHuge                  // with huge pages, if the host has them
+)
+
 // PageSize is the unit of every mapping.
 const PageSize = 4096
 
@@ -30,10 +40,12 @@ var ErrOutOfMemory = errors.New("the cell's memory limit is reached")
 // away is gone when the call returns, also from a guest that has it cached.
 type Memory interface {
 	// Map gives [addr, addr+length), none of which is mapped, frames that read
-	// as zero. With huge set, addr and length are multiples of HugeSize and
-	// the machine uses huge pages if it can.
+	// as zero. For BackHuge, addr and length are multiples of HugeSize.
 	// ErrOutOfMemory: nothing was mapped.
-	Map(addr, length uint64, prot Prot, huge bool) error
+	Map(addr, length uint64, prot Prot, how Backing) error
+	// Reclaim takes back every page that was mapped and never touched, and
+	// says which.
+	Reclaim(gone func(addr, length uint64))
 	// Protect changes the permissions of what is mapped in the range.
 	// ProtNone keeps the contents.
 	Protect(addr, length uint64, prot Prot) error

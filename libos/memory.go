@@ -98,10 +98,15 @@ func (p *Process) back(r *region, page, length uint64) touchResult {
 	if result != touchOK {
 		return result
 	}
-	err := p.cfg.Memory.Map(start, end-start, r.prot, false)
-	if errors.Is(err, ErrOutOfMemory) && end-start > PageSize {
+	how := BackLazily
+	if page == r.next && r.file == nil {
+		how = BackNow // the guest goes through its memory in order
+	}
+	err := p.cfg.Memory.Map(start, end-start, r.prot, how)
+	if errors.Is(err, ErrOutOfMemory) {
+		p.cfg.Memory.Reclaim(func(addr, length uint64) { p.mem.backed.remove(addr, addr+length) })
 		start, end = page, page+PageSize
-		err = p.cfg.Memory.Map(start, end-start, r.prot, false)
+		err = p.cfg.Memory.Map(start, end-start, r.prot, BackLazily)
 	}
 	switch {
 	case errors.Is(err, ErrOutOfMemory):
@@ -131,7 +136,7 @@ func (p *Process) backHuge(r *region, page uint64) bool {
 	if start < r.start || start+HugeSize > r.end || p.mem.backed.any(start, start+HugeSize) {
 		return false
 	}
-	if p.cfg.Memory.Map(start, HugeSize, r.prot, true) != nil {
+	if p.cfg.Memory.Map(start, HugeSize, r.prot, BackHuge) != nil {
 		return false // what is left may do for smaller pages
 	}
 	p.mem.backed.add(start, start+HugeSize)

@@ -149,6 +149,21 @@ func TestMemoryLimit(t *testing.T) {
 	g.healthy()
 }
 
+func TestSparseTouchesReachTheLimit(t *testing.T) {
+	g := bare(t, nil)
+	at := g.must("mmap", 0, 1<<40, 3, anonymous|unix.MAP_NORESERVE, ^uint64(0), 0)
+	free := (fakeLimit - g.m.used()) / PageSize
+	for i := range free - 2 {
+		if a := at + i*1<<20; !g.touch(a, ProtWrite) {
+			t.Fatalf("out of memory at touch %d of %d: what was backed ahead was not taken back", i, free)
+		}
+	}
+	if g.p.end != nil {
+		t.Errorf("ended: %+v", g.p.end)
+	}
+	g.healthy()
+}
+
 func TestWritableCodeIsRefused(t *testing.T) {
 	g := bare(t, nil)
 	const all = unix.PROT_READ | unix.PROT_WRITE | unix.PROT_EXEC

@@ -46,26 +46,33 @@ const entryPermissions = ptePresent | pteUser | pteWrite | pteNX | pteKept
 // frameOf is the number of the frame that a leaf entry maps.
 func frameOf(entry uint64) uint64 { return (entry&pteAddr - ramBase) / PageSize }
 
+// Backing says how Map finds memory.
+type Backing uint8
+
+// The kinds of backing.
+const (
+	Lazily Backing = iota // the host finds a page when it is touched
+	Now                   // all pages at once; they count as touched
+	Huge                  // with huge pages, if the host has them
+)
+
 // Map gives [addr, addr+length), of which nothing is mapped, frames that read
-// as zero. huge asks for huge pages: addr and length are multiples of 2 MiB.
-// ErrNoMemory: nothing was mapped.
-func (m *Machine) Map(addr, length uint64, prot Prot, huge bool) error {
+// as zero. For Huge, addr and length are multiples of 2 MiB.
+// ErrNoMemory: nothing was mapped; Reclaim may help.
+func (m *Machine) Map(addr, length uint64, prot Prot, how Backing) error {
 	if err := checkRange(addr, length); err != nil {
 		return err
 	}
 	if !m.fits(addr, length) {
-		m.reclaim()
-		if !m.fits(addr, length) {
-			return ErrNoMemory
-		}
+		return ErrNoMemory
 	}
 	for end := addr + length; addr < end; {
-		if huge && m.mapHuge(addr, prot) {
+		if how == Huge && m.mapHuge(addr, prot) {
 			addr += hugeSize
 			continue
 		}
 		next := min(end, (addr|(hugeSize-1))+1)
-		m.mapPages(addr, next, prot)
+		m.mapPages(addr, next, prot, how == Now)
 		addr = next
 	}
 	return nil
@@ -102,13 +109,23 @@ func (m *Machine) mapHuge(addr uint64, prot Prot) bool {
 
 // mapPages maps pages below one table. There is room: fits said so, and
 // frames in use never exceed the slot.
-func (m *Machine) mapPages(addr, end uint64, prot Prot) {
+func (m *Machine) mapPages(addr, end uint64, prot Prot, now bool) {
 	m.forgetHuge(addr)
+	flags := entryFlags(prot)
+	if now {
+		// A KVM that shadows the tables maps the neighbours of a page that is
+		// touched if they are there, accessed and dirty.
+		flags |= pteAccessed | pteDirty
+	}
 	for addr < end {
 		r := m.frames.alloc((end - addr) / PageSize)
+		if now {
+			// Advice: without it (before Linux 5.14) pages come one by one.
+			_ = unix.Madvise(m.hostFrames(r), unix.MADV_POPULATE_WRITE)
+		}
 		for i := range r.n {
 			e := m.tables.make(addr, 0)
-			atomic.StoreUint64(e, ramBase+(r.first+i)*PageSize|entryFlags(prot))
+			atomic.StoreUint64(e, ramBase+(r.first+i)*PageSize|flags)
 			addr += PageSize
 		}
 	}
@@ -389,14 +406,15 @@ func (m *Machine) Usage() Usage {
 	return Usage{Limit: m.limit, Backed: m.backed(), Touched: touched}
 }
 
-// reclaim takes back what was mapped ahead and never touched: its entries go,
-// and a touch brings them back.
-func (m *Machine) reclaim() {
+// Reclaim takes back every page that was mapped and never touched, and says
+// which: their contents are zero.
+func (m *Machine) Reclaim(taken func(addr, length uint64)) {
 	var gone []run
 	m.eachLeaf(func(e *uint64, addr, size uint64) {
 		if v := atomic.LoadUint64(e); v&pteAccessed == 0 {
 			m.clear(e, addr)
 			gone = appendRun(gone, run{frameOf(v), size / PageSize})
+			taken(addr, size)
 		}
 	})
 	_ = m.release(gone, nil) // DONTNEED of a mapping of our own does not fail

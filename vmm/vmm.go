@@ -9,7 +9,7 @@
 //	host, err := vmm.Open(system)             // what this KVM can do
 //	m, err := vmm.New(system, vmm.Options{Memory: 64 << 20})
 //	cpu, err := m.NewCPU()
-//	err = m.Map(0x400000, 4096, vmm.Read|vmm.Exec, false)
+//	err = m.Map(0x400000, 4096, vmm.Read|vmm.Exec, vmm.Lazily)
 //	copy(m.View(0x400000, 4096), code)
 //	cpu.Regs().RIP = 0x400000
 //	exit, err := cpu.Run()                    // exit.Kind == vmm.Call

@@ -38,7 +38,7 @@ func newMachine(t testing.TB, memory uint64) (*Machine, *CPU) {
 			t.Error(err)
 		}
 	})
-	if err := m.Map(codeAt, PageSize, Read|Exec, false); err != nil {
+	if err := m.Map(codeAt, PageSize, Read|Exec, Lazily); err != nil {
 		t.Fatal(err)
 	}
 	runtime.LockOSThread()
@@ -133,7 +133,7 @@ func TestWhatIsTakenAwayIsGone(t *testing.T) {
 		t.Run(size.name, func(t *testing.T) {
 			m, c := newMachine(t, 32<<20)
 			const at = 0x40000000
-			must(t, m.Map(at, size.len, Read|Write, size.huge))
+			must(t, m.Map(at, size.len, Read|Write, backing(size.huge)))
 			part := size.len
 			if size.name == "2 MiB in part" {
 				part = PageSize
@@ -157,7 +157,7 @@ func TestWhatIsTakenAwayIsGone(t *testing.T) {
 			}
 			must(t, m.Unmap(at+1<<30, part))
 			wantFault(t, "read after unmap", touch(t, m, c, at+1<<30, false), 4)
-			must(t, m.Map(at+1<<30, part, Read|Write, false))
+			must(t, m.Map(at+1<<30, part, Read|Write, Lazily))
 			wantCall(t, "read after a new map", touch(t, m, c, at+1<<30, false))
 			if al := byte(c.Regs().RAX); al != 0 {
 				t.Errorf("a reused page reads %#x, want 0", al)
@@ -170,7 +170,7 @@ func TestHugeAndSmallPagesTakeTurns(t *testing.T) {
 	m, c := newMachine(t, 32<<20)
 	const at = 0x40000000
 	for i := range 6 {
-		must(t, m.Map(at, hugeSize, Read|Write, i%2 == 0))
+		must(t, m.Map(at, hugeSize, Read|Write, backing(i%2 == 0)))
 		for off := uint64(0); off < hugeSize; off += hugeSize / 8 {
 			wantCall(t, "write", touch(t, m, c, at+off, true))
 			if v := m.View(at+off, 1); v == nil || v[0] != 0x7f {
@@ -184,23 +184,30 @@ func TestHugeAndSmallPagesTakeTurns(t *testing.T) {
 
 func TestMemoryLimit(t *testing.T) {
 	m, _ := newMachine(t, 8<<20)
-	if err := m.Map(dataAt, 9<<20, Read|Write, false); !errors.Is(err, ErrNoMemory) {
+	if err := m.Map(dataAt, 9<<20, Read|Write, Lazily); !errors.Is(err, ErrNoMemory) {
 		t.Errorf("mapping more than the limit: %v, want ErrNoMemory", err)
 	}
-	must(t, m.Map(dataAt, 6<<20, Read|Write, false))
+	must(t, m.Map(dataAt, 6<<20, Read|Write, Lazily))
 	m.SetScratch(4 << 20)
-	if err := m.Map(0x40000000, PageSize, Read, false); err != nil {
-		t.Errorf("untouched pages were not reclaimed: %v", err)
+	m.View(dataAt+PageSize, 1)[0] = 1
+	if err := m.Map(0x40000000, PageSize, Read, Lazily); !errors.Is(err, ErrNoMemory) {
+		t.Errorf("mapping beside scratch: %v, want ErrNoMemory", err)
 	}
-	if u := m.Usage(); u.Backed > 6<<20 {
-		t.Errorf("backed %d after reclaiming, want little", u.Backed)
+	var taken uint64
+	m.Reclaim(func(_, length uint64) { taken += length })
+	if want := uint64(6<<20 - PageSize + PageSize); taken != want { // all but one of the data, and the code page
+		t.Errorf("reclaimed %d bytes, want %d", taken, want)
 	}
+	if m.View(dataAt, 1) != nil || m.View(dataAt+PageSize, 1)[0] != 1 {
+		t.Error("what was touched is gone, or what was not is there")
+	}
+	must(t, m.Map(0x40000000, PageSize, Read, Lazily))
 }
 
 func TestTouchedCountsPages(t *testing.T) {
 	m, c := newMachine(t, 8<<20)
 	before := m.Usage().Touched
-	must(t, m.Map(dataAt, 64<<10, Read|Write, false))
+	must(t, m.Map(dataAt, 64<<10, Read|Write, Lazily))
 	touch(t, m, c, dataAt+5*PageSize, true)
 	touch(t, m, c, dataAt+9*PageSize, false)
 	touch(t, m, c, dataAt+9*PageSize, true)
@@ -215,7 +222,7 @@ func TestTouchedCountsPages(t *testing.T) {
 
 func TestBases(t *testing.T) {
 	m, c := newMachine(t, 8<<20)
-	must(t, m.Map(dataAt, PageSize, Read|Write, false))
+	must(t, m.Map(dataAt, PageSize, Read|Write, Lazily))
 	execute(t, m, c, 0x0f, 0x05)
 	c.SetBases(dataAt+0x100, dataAt+0x200)
 	m.View(dataAt+0x100, 1)[0] = 42
@@ -247,6 +254,13 @@ func TestReturnAddressMustBeCanonical(t *testing.T) {
 		t.Errorf("exit %+v, want a general-protection fault", e)
 	}
 	wantCall(t, "afterwards", execute(t, m, c, 0x0f, 0x05))
+}
+
+func backing(huge bool) Backing {
+	if huge {
+		return Huge
+	}
+	return Lazily
 }
 
 func must(t testing.TB, err error) {

@@ -90,14 +90,30 @@ func TestReportCountsCallsByName(t *testing.T) {
 // Touched pages are counted to the page; the rest stands around them.
 func TestReportCountsPagesTouched(t *testing.T) {
 	t.Parallel()
-	_, few := measured(t, "--memory=32MiB", guest("known"), "touch", "100")
-	_, many := measured(t, "--memory=32MiB", guest("known"), "touch", "400")
+	_, few := measured(t, "--memory=32MiB", guest("known"), "touch", "100", "37")
+	_, many := measured(t, "--memory=32MiB", guest("known"), "touch", "400", "37")
 	if more := many.Memory.Touched - few.Memory.Touched; more != 300*4096 {
 		t.Errorf("300 more pages were touched; counted %d bytes more, want %d", more, 300*4096)
 	}
 	for _, m := range []cell.Memory{few.Memory, many.Memory} {
 		if m.Limit != 32<<20 || m.Touched < 100*4096 || m.Touched > m.Backed || m.Backed > m.Limit || m.HostResident < m.Touched || m.Mapped < 512*4096 {
 			t.Errorf("memory does not add up: %+v", m)
+		}
+	}
+}
+
+// Where a guest goes through its memory in order, what was backed ahead of it
+// counts as touched: about as much as it has behind it.
+func TestReportCountsPagesTouchedInOrder(t *testing.T) {
+	t.Parallel()
+	_, none := measured(t, guest("known"), "touch", "0", "1")
+	for _, c := range []struct {
+		pages string
+		bytes uint64
+	}{{"100", 100 * 4096}, {"400", 400 * 4096}} {
+		_, some := measured(t, guest("known"), "touch", c.pages, "1")
+		if got := some.Memory.Touched - none.Memory.Touched; got < c.bytes || got > 2*c.bytes+64<<10 {
+			t.Errorf("%s pages were touched in order; counted %d bytes, want %d to twice that and 64 KiB", c.pages, got, c.bytes)
 		}
 	}
 }

@@ -45,12 +45,13 @@ static void calls(long number)
 	syscall(999);
 }
 
-static void touch(long pages)
+// Touches pages of 512, each so many behind the last one.
+static void touch(long pages, long stride)
 {
 	// Less than 4 MiB, so that pages stay small.
 	char *p = mmap(0, 512 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (long i = 0; i < pages; i++)
-		p[i * 4096] = 1;
+		p[i * stride % 512 * 4096] = 1;
 }
 
 // Computes until the process has used so many milliseconds.
@@ -82,7 +83,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(argv[1], "calls"))
 		calls(number);
 	else if (!strcmp(argv[1], "touch"))
-		touch(number);
+		touch(number, atol(argv[3]));
 	else if (!strcmp(argv[1], "compute"))
 		compute(number);
 	else if (!strcmp(argv[1], "sleep"))

@@ -130,6 +130,10 @@ func (o *owner) finish(res *result, e exited, ordered cause) error {
 	o.report.Memory.Limit = uint64(o.spec.Memory)
 	if res != nil {
 		o.report.fill(res, o.started)
+		o.report.Host.HugePages = "off"
+		if !o.spec.NoHugePages {
+			o.report.Host.HugePages = hugePageSetting()
+		}
 		o.report.Memory.Limit = uint64(o.spec.Memory)
 		switch o.report.Ended.Cause {
 		case causeRefused, causeBroken:

@@ -66,13 +66,10 @@ func platform(h vmm.Host) libos.Platform {
 }
 
 // describe puts the host's facts into the report's words.
-func describe(h vmm.Host, hugePages bool) hostInfo {
-	info := hostInfo{KVM: h.Stub.String(), CPUID: "chosen", CycleCounter: "visible", HugePages: "off"}
+func describe(h vmm.Host) hostInfo {
+	info := hostInfo{KVM: h.Stub.String(), CPUID: "chosen", CycleCounter: "visible"}
 	if h.CPUIDVisible {
 		info.CPUID = "visible"
-	}
-	if hugePages {
-		info.HugePages = hugePageSetting()
 	}
 	return info
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -194,12 +195,13 @@ func (o *owner) start() error {
 	}
 	defer unix.Close(worldRunner)
 	o.worldFD = worldOwner
-	o.pid, err = syscall.ForkExec("/proc/self/exe", []string{RunnerName}, &syscall.ProcAttr{
+	o.pid, err = syscall.ForkExec("/proc/self/exe", []string{RunnerName, strconv.FormatUint(uint64(o.spec.Memory), 10)}, &syscall.ProcAttr{
 		// Two: with one, the scheduler would take the processor from the
 		// payload's thread in each KVM_RUN and give it back after.
 		Env:   []string{"GOMAXPROCS=2"},
 		Files: []uintptr{0, 1, 2, fdControl: uintptr(ends[1]), fdWorld: uintptr(worldRunner), fdKVM: uintptr(sys.FD()), fdProgram: o.program.Fd()},
-		// The runner dies with this thread: Run's caller keeps it locked.
+		// The runner dies with the thread that started it. Go ends no thread
+		// but those of goroutines that locked theirs and returned.
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
@@ -212,7 +214,7 @@ func (o *owner) start() error {
 func (o *owner) send() error {
 	s := &o.spec
 	err := writeMessage(o.control, &setup{
-		Path: []byte(o.report.Program), Args: toBytes(s.Args), Env: toBytes(s.Env), Size: o.size, Memory: uint64(s.Memory),
+		Path: []byte(o.report.Program), Args: toBytes(s.Args), Env: toBytes(s.Env), Size: o.size,
 		Seed: s.Seed, Clock: s.Clock, Frozen: s.Frozen, NoHugePages: s.NoHugePages, Trace: s.Trace,
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,31 +23,66 @@ type runner struct {
 	setup   setup
 	machine *vmm.Machine
 	cpu     *vmm.CPU
+	made    chan error // machine is there, or why not
 	process *libos.Process
 	result  result
 
 	mu       sync.Mutex
 	cause    cause // why an order ended the run
 	signaled bool  // the payload had its signal: the next kills it
+	over     bool  // the machine is being freed
 }
 
 // RunnerMain is all that the runner does; it returns the process's exit
 // status. What became of the run goes to the owner as a message.
 func RunnerMain() int {
-	// A thread of the payload is a thread of ours, this one.
-	runtime.LockOSThread()
 	control := blocking(fdControl, "control")
-	r := &runner{}
+	r := &runner{made: make(chan error, 1)}
+	limit, err := strconv.ParseUint(os.Args[len(os.Args)-1], 10, 64)
+	if err != nil {
+		return 1
+	}
+	// KVM takes a while to make a machine; what else is to be done is done
+	// meanwhile.
+	go func() { r.made <- r.makeMachine(limit) }()
 	if err := readMessage(control, &r.setup); err != nil {
 		return 1
 	}
 	if err := r.run(control); err != nil {
 		r.result.Broken = err.Error()
 	}
-	if writeMessage(control, &r.result) != nil {
+	closed := r.closeMachine()
+	err = writeMessage(control, &r.result)
+	<-closed
+	if err != nil {
 		return 1
 	}
 	return 0
+}
+
+// makeMachine makes the machine, or says what is missing.
+func (r *runner) makeMachine(limit uint64) (err error) {
+	r.machine, err = vmm.New(kvm.NewSystem(fdKVM), vmm.Options{Memory: limit})
+	if err != nil {
+		return noMachine(err)
+	}
+	return nil
+}
+
+// closeMachine frees the machine beside the writing of the result, which needs
+// it no longer: the kernel takes a while.
+func (r *runner) closeMachine() <-chan struct{} {
+	r.mu.Lock()
+	r.over = true
+	r.mu.Unlock()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		if r.machine != nil {
+			_ = r.machine.Close() // the process ends anyway
+		}
+	}()
+	return closed
 }
 
 func (r *runner) run(control io.Reader) error {
@@ -66,7 +102,11 @@ func (r *runner) run(control io.Reader) error {
 	thread.Attach(processor{r.cpu})
 	*r.cpu.Regs() = vmm.Regs(regs)
 	go r.obey(control)
-	go r.hearTerminal()
+	if foreground() != 0 {
+		go r.hearTerminal()
+	}
+	// A thread of the payload is a thread of ours, this one.
+	runtime.LockOSThread()
 	r.result.FirstRun = monotonic()
 	before := threadCPU()
 	err = r.loop(thread)
@@ -76,25 +116,26 @@ func (r *runner) run(control io.Reader) error {
 
 // build makes machine and process.
 func (r *runner) build() error {
-	m, err := vmm.New(kvm.NewSystem(fdKVM), vmm.Options{Memory: r.setup.Memory})
-	if err != nil {
-		return noMachine(err)
-	}
-	r.machine, r.cpu = m, m.CPU(0)
 	s, path := &r.setup, string(r.setup.Path)
 	cfg := libos.Config{
-		Memory: memory{m}, Meter: memory{m},
 		World:   world.NewClient(fdWorld),
 		Clock:   world.NewClock(s.Clock, s.Frozen),
 		Entropy: world.NewEntropy(s.Seed),
 		Stdin:   0, Stdout: 1, Stderr: 2,
 		Args: append([]string{path}, toStrings(s.Args)...), Env: toStrings(s.Env), Path: path,
-		HugePages: !s.NoHugePages, Platform: platform(m.Host()),
+		HugePages: !s.NoHugePages,
 	}
 	if s.Trace {
 		cfg.Trace = os.Stderr
 	}
-	r.result.Host = describe(m.Host(), cfg.HugePages)
+	if err := <-r.made; err != nil {
+		return err
+	}
+	m := r.machine
+	r.cpu = m.CPU(0)
+	cfg.Memory, cfg.Meter, cfg.Platform = memory{m}, memory{m}, platform(m.Host())
+	r.result.Host = describe(m.Host())
+	var err error
 	r.process, err = libos.New(cfg)
 	return err
 }
@@ -154,7 +195,7 @@ func (r *runner) stop(c cause) {
 	r.cause = c
 	r.mu.Unlock()
 	r.process.Kill(libos.End{Signal: int(unix.SIGKILL)})
-	r.cpu.Kick()
+	r.kick()
 }
 
 // signal gives the payload its first signal, wherever that came from; the
@@ -169,7 +210,16 @@ func (r *runner) signal(n int) {
 		return
 	}
 	r.process.Signal(n)
-	r.cpu.Kick()
+	r.kick()
+}
+
+// kick makes the payload's thread look up, if there is still one.
+func (r *runner) kick() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over {
+		r.cpu.Kick()
+	}
 }
 
 // measure fills the result. The vCPU's thread does nothing but run the guest

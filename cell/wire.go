@@ -25,7 +25,6 @@ type setup struct {
 	Path        []byte   // in the world; names and arguments need not be UTF-8, as JSON's strings must
 	Args, Env   [][]byte // without the program's own name
 	Size        int64    // of the program's file
-	Memory      uint64
 	Seed        *uint64
 	Clock       time.Time
 	Frozen      bool

@@ -27,7 +27,7 @@ func TestMessagesArriveAsTheyWereSent(t *testing.T) {
 		sent any
 		got  any
 	}{
-		{"setup", &setup{Path: []byte("/app/a"), Args: toBytes([]string{"x", "y"}), Env: toBytes([]string{"K=V"}), Size: 7, Memory: 1 << 40, Seed: &seed,
+		{"setup", &setup{Path: []byte("/app/a"), Args: toBytes([]string{"x", "y"}), Env: toBytes([]string{"K=V"}), Size: 7, Seed: &seed,
 			Clock: time.Date(2026, 1, 1, 0, 0, 0, 5, time.UTC), Frozen: true, NoHugePages: true, Trace: true}, &setup{}},
 		{"order to stop", &order{Stop: causeTimeout}, &order{}},
 		{"order to signal", &order{Signal: 15}, &order{}},

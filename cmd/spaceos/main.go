@@ -7,7 +7,6 @@ package main
 
 import (
 	"os"
-	"runtime"
 
 	"spaceos/cell"
 )
@@ -16,10 +15,5 @@ func main() {
 	if os.Args[0] == cell.RunnerName {
 		os.Exit(cell.RunnerMain())
 	}
-	// A cell's runner dies with the thread that started it: keep it.
-	runtime.LockOSThread()
-	// All that runs here waits most of the time; a second processor's caches
-	// would cost a run a fifth of its memory.
-	runtime.GOMAXPROCS(1)
 	os.Exit(execute(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }

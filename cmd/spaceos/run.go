@@ -169,13 +169,7 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 		return &cell.Failure{Status: cell.StatusFailure, Err: err}
 	}
 	signals := make(chan os.Signal, 8)
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		if !signal.Ignored(s) { // as by nohup, or a shell for a job in the background
-			signal.Notify(signals, s)
-		}
-	}
-	defer signal.Stop(signals)
-	signal.Ignore(syscall.SIGTTOU) // to take the terminal back from the cell
+	go listen(signals)
 	f.spec.Signals = signals
 	if ctx == nil {
 		ctx = context.Background()
@@ -191,6 +185,17 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 		return &exitError{status, explain(r, &f.spec)}
 	}
 	return nil
+}
+
+// listen takes the signals that are for the payload, until the process ends.
+// It runs beside the start of the cell: a signal that comes earlier ends both.
+func listen(signals chan<- os.Signal) {
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // as by nohup, or a shell for a job in the background
+			signal.Notify(signals, s)
+		}
+	}
+	signal.Ignore(syscall.SIGTTOU) // to take the terminal back from the cell
 }
 
 // explain is what the user sees of an end that is not the program's own exit.

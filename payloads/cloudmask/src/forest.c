@@ -12,7 +12,7 @@
 #include <emmintrin.h>
 #endif
 
-enum { GROUP = 64, GROUPS = 16 };
+enum { GROUP = 64 };
 
 struct group {
     _Alignas(16) uint8_t bin[FEATURES][GROUP];
@@ -53,9 +53,10 @@ static void walk(struct group *g, const struct node *n, const double *leaf, uint
         g->sum[__builtin_ctzll(set)] += *leaf;
 }
 
-static void fill(struct group *g, const struct model *m, uint16_t *const plane[FEATURES], size_t first, int count) {
+static void fill(struct group *g, const struct model *m, const struct strip *s, int64_t first, int count) {
+    uint16_t dn[GROUP];
     for (int f = 0; f < FEATURES; f++) {
-        const uint16_t *dn = plane[f] + first;
+        strip_values(s, f, first, count, dn);
         for (int i = 0; i < count; i++)
             g->bin[f][i] = m->bin_of[f][dn[i] < m->limit[f] ? dn[i] : m->limit[f]];
     }
@@ -64,30 +65,26 @@ static void fill(struct group *g, const struct model *m, uint16_t *const plane[F
 }
 
 /* The pixels of group i out of count in all. */
-static int pixels_in(size_t count, size_t i) {
+static int pixels_in(int64_t count, int64_t i) {
     return count - i * GROUP < GROUP ? (int)(count - i * GROUP) : GROUP;
 }
 
-/* Tree by tree over a few groups, so that a tree stays in the nearest cache. */
-static void predict_groups(struct group *group, const struct model *m, uint16_t *const plane[FEATURES], size_t first,
-                           size_t count) {
-    size_t groups = (count + GROUP - 1) / GROUP;
-    for (size_t i = 0; i < groups; i++)
-        fill(&group[i], m, plane, first + i * GROUP, pixels_in(count, i));
-    const double *leaf = m->leaf;
+/* Tree by tree, so that a tree is decoded once and stays in the nearest cache. */
+static void predict_batch(const struct model *m, const struct strip *s, int64_t first, int64_t count, float *to) {
+    static struct group group[BATCH / GROUP];
+    int64_t groups = (count + GROUP - 1) / GROUP;
+    for (int64_t i = 0; i < groups; i++)
+        fill(&group[i], m, s, first + i * GROUP, pixels_in(count, i));
     for (uint32_t t = 0; t < m->trees; t++) {
-        for (size_t i = 0; i < groups; i++)
-            walk(&group[i], m->node + m->root[t], leaf, UINT64_MAX >> (GROUP - pixels_in(count, i)));
-        leaf += (m->root[t + 1] - m->root[t] + 1) / 2;
+        struct tree tree = model_tree(m, t);
+        for (int64_t i = 0; i < groups; i++)
+            walk(&group[i], tree.node, tree.leaf, UINT64_MAX >> (GROUP - pixels_in(count, i)));
     }
+    for (int64_t i = 0; i < count; i++)
+        to[i] = (float)(1.0 / (1.0 + exp(-group[i / GROUP].sum[i % GROUP])));
 }
 
-void forest_predict(const struct model *m, uint16_t *const plane[FEATURES], size_t count, float *probability) {
-    static struct group group[GROUPS];
-    for (size_t first = 0; first < count; first += GROUPS * GROUP) {
-        size_t n = count - first < GROUPS * GROUP ? count - first : GROUPS * GROUP;
-        predict_groups(group, m, plane, first, n);
-        for (size_t i = 0; i < n; i++)
-            probability[first + i] = (float)(1.0 / (1.0 + exp(-group[i / GROUP].sum[i % GROUP])));
-    }
+void forest_predict(const struct model *m, const struct strip *s, int64_t count, float *probability) {
+    for (int64_t first = 0; first < count; first += BATCH)
+        predict_batch(m, s, first, count - first < BATCH ? count - first : BATCH, probability + first);
 }

@@ -3,10 +3,13 @@
 #include "cloudmask.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] =
     "usage: cloudmask [options]\n"
@@ -32,11 +35,17 @@ enum product { CLP, CLP_HEADER, MASK, MASK_HEADER, ITEM, PRODUCTS };
 static const char *const suffix[PRODUCTS] = {".clp.img", ".clp.hdr", ".mask.img", ".mask.hdr", ".json"};
 
 struct products {
-    char path[PRODUCTS][PATH_LEN], part[PRODUCTS][PATH_LEN];
-    FILE *file[PRODUCTS];
+    const char *folder, *name;
+    int count; /* that are created */
+    int file[PRODUCTS];
 };
 
-static struct products *half_written; /* what die removes */
+static struct products half_written; /* what die removes */
+
+static const char *product_path(char path[PATH_LEN], const struct products *p, int i, const char *tail) {
+    snprintf(path, PATH_LEN, "%s/%s%s%s", p->folder, p->name, suffix[i], tail);
+    return path;
+}
 
 void die(int status, const char *format, ...) {
     char line[2 * PATH_LEN];
@@ -48,17 +57,9 @@ void die(int status, const char *format, ...) {
         if ((unsigned char)*c < 32 || *c == 127)
             *c = '?';
     fprintf(stderr, "cloudmask: %s\n", line);
-    for (int i = 0; half_written && i < PRODUCTS; i++)
-        if (half_written->file[i])
-            remove(half_written->part[i]);
+    for (int i = 0; i < half_written.count; i++)
+        unlink(product_path(line, &half_written, i, ".part"));
     exit(status);
-}
-
-void *need(size_t count, size_t size, const char *what) {
-    void *p = calloc(count, size);
-    if (!p)
-        die(BAD_INPUT, "%s: needs %zu bytes, more memory than there is", what, count * size);
-    return p;
 }
 
 static double number(const char *name, const char *text, double low, double high) {
@@ -112,123 +113,172 @@ static int ends(const char *name, const char *tail) {
 }
 
 static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return strcmp(((const struct frame *)a)->name, ((const struct frame *)b)->name);
 }
 
+/* The frames of a run, sorted by name. */
+struct frames {
+    struct frame *frame;
+    size_t count, room;
+};
+
 /* Adds the frame that a file belongs to; our own products are not frames. */
-static void add_name(char ***names, size_t *count, const char *folder, const char *file) {
+static void add_frame(struct frames *list, const char *folder, const char *file) {
     if ((!ends(file, ".hdr") && !ends(file, ".img")) || ends(file, ".clp.hdr") || ends(file, ".clp.img") ||
         ends(file, ".mask.hdr") || ends(file, ".mask.img"))
         return;
     size_t n = strlen(file) - 4;
     if (n > NAME_MAX_LEN)
         die(BAD_INPUT, "%s/%s: name is too long", folder, file);
-    if (!(*count & (*count - 1))) {
-        *names = realloc(*names, (*count ? 2 * *count : 1) * sizeof **names);
-        if (!*names)
+    if (list->count == list->room) {
+        list->room = list->room ? 2 * list->room : 8;
+        list->frame = realloc(list->frame, list->room * sizeof *list->frame);
+        if (!list->frame)
             die(BAD_INPUT, "%s: too many frames", folder);
     }
-    char *name = need(n + 1, 1, folder);
-    memcpy(name, file, n);
-    (*names)[(*count)++] = name;
+    struct frame *f = &list->frame[list->count++];
+    *f = (struct frame){.file = -1};
+    memcpy(f->name, file, n);
 }
 
-/* The names of the frames in a folder, sorted, each once. */
-static char **list_frames(const char *folder, size_t *count) {
+/* The frames in a folder, each once. */
+static struct frames list_frames(const char *folder) {
     DIR *d = opendir(folder);
     if (!d)
         die(BAD_INPUT, "%s: cannot read the input folder", folder);
-    char **names = NULL;
-    size_t found = 0;
+    struct frames list = {0};
     for (struct dirent *e; (e = readdir(d));)
-        add_name(&names, &found, folder, e->d_name);
+        add_frame(&list, folder, e->d_name);
     closedir(d);
-    if (!found)
+    if (!list.count)
         die(BAD_INPUT, "%s: no frame (NAME.hdr with NAME.img) in the input folder", folder);
-    qsort(names, found, sizeof *names, by_name);
-    *count = 0;
-    for (size_t i = 0; i < found; i++)
-        if (!*count || strcmp(names[*count - 1], names[i]))
-            names[(*count)++] = names[i];
-    return names;
+    qsort(list.frame, list.count, sizeof *list.frame, by_name);
+    size_t found = list.count;
+    list.count = 1;
+    for (size_t i = 1; i < found; i++)
+        if (by_name(&list.frame[list.count - 1], &list.frame[i]))
+            list.frame[list.count++] = list.frame[i];
+    return list;
 }
 
-static void open_products(struct products *p, const char *folder, const char *name) {
-    memset(p, 0, sizeof *p);
-    half_written = p;
-    for (int i = 0; i < PRODUCTS; i++) {
-        snprintf(p->path[i], PATH_LEN, "%s/%s%s", folder, name, suffix[i]);
-        snprintf(p->part[i], PATH_LEN, "%s/%s%s.part", folder, name, suffix[i]);
-        p->file[i] = fopen(p->part[i], "wb+");
-        if (!p->file[i])
-            die(FAILED, "%s: cannot create", p->part[i]);
+/* Reads all headers, so that all input is checked before anything is written. */
+static void check_frames(const struct frames *list, const char *folder) {
+    enum { OPEN = 16 }; /* data files that stay open until their turn */
+    for (size_t i = 0; i < list->count; i++) {
+        frame_open(&list->frame[i], folder);
+        if (i >= OPEN)
+            frame_close(&list->frame[i]);
     }
+}
+
+static void create_products(const char *folder, const char *name) {
+    struct products *p = &half_written;
+    char path[PATH_LEN];
+    *p = (struct products){.folder = folder, .name = name};
+    for (; p->count < PRODUCTS; p->count++) {
+        int file = open(product_path(path, p, p->count, ".part"), O_RDWR | O_CREAT | O_TRUNC, 0666);
+        if (file < 0)
+            die(FAILED, "%s: cannot create", path);
+        p->file[p->count] = file;
+    }
+}
+
+static void write_product(int i, const void *from, size_t count) {
+    char path[PATH_LEN];
+    if (!write_all(half_written.file[i], from, count))
+        die(FAILED, "%s: cannot write, is the disk full?", product_path(path, &half_written, i, ""));
 }
 
 /* Every byte must have arrived before any product gets its name. */
-static void finish_products(struct products *p) {
-    for (int i = 0; i < PRODUCTS; i++) {
-        int bad = ferror(p->file[i]);
-        if (fclose(p->file[i]) || bad)
-            die(FAILED, "%s: cannot write, is the disk full?", p->part[i]);
-    }
+static void finish_products(void) {
+    char part[PATH_LEN], path[PATH_LEN];
+    struct products *p = &half_written;
     for (int i = 0; i < PRODUCTS; i++)
-        if (rename(p->part[i], p->path[i]))
-            die(FAILED, "%s: cannot rename", p->part[i]);
-    half_written = NULL;
+        if (close(p->file[i]))
+            die(FAILED, "%s: cannot write, is the disk full?", product_path(path, p, i, ""));
+    for (int i = 0; i < PRODUCTS; i++)
+        if (rename(product_path(part, p, i, ".part"), product_path(path, p, i, "")))
+            die(FAILED, "%s: cannot rename", part);
+    p->count = 0;
 }
 
-static void predict(const struct model *m, struct frame *f, FILE *out) {
-    int64_t strip = frame_strip(f);
-    size_t pixels = (size_t)(strip * f->samples);
-    uint16_t *planes = need(pixels * FEATURES, sizeof *planes, f->path), *plane[FEATURES];
-    float *probability = need(pixels, sizeof *probability, f->path);
-    for (int b = 0; b < FEATURES; b++)
-        plane[b] = planes + (size_t)b * pixels;
-    for (int64_t y = 0; y < f->lines; y += strip) {
-        int64_t count = f->lines - y < strip ? f->lines - y : strip;
-        frame_read(f, y, count, plane);
-        forest_predict(m, plane, (size_t)(count * f->samples), probability);
-        fwrite(probability, sizeof *probability, (size_t)(count * f->samples), out);
+/* Writes the probability map; keeps it in whole where there is room for that. */
+static void predict(const struct model *m, const struct frame *f, struct strip *s, int64_t lines, float *map, int whole) {
+    for (int64_t y = 0; y < f->lines; y += lines) {
+        int64_t count = f->lines - y < lines ? f->lines - y : lines;
+        float *to = whole ? map + y * f->samples : map;
+        frame_read(f, y, count, s);
+        forest_predict(m, s, count * f->samples, to);
+        write_product(CLP, to, sizeof *to * (size_t)(count * f->samples));
     }
-    free(planes);
-    free(probability);
 }
 
-static void process(const struct model *m, const struct options *o, const char *name) {
-    struct frame f;
-    struct products p;
-    frame_open(&f, o->in, name);
-    open_products(&p, o->out, name);
-    predict(m, &f, p.file[CLP]);
-    if (fflush(p.file[CLP]))
-        die(FAILED, "%s: cannot write, is the disk full?", p.part[CLP]);
-    int64_t cloudy = mask_write(p.file[CLP], p.file[MASK], f.samples, f.lines, &o->mask);
-    struct verdict v = {100.0 * (double)cloudy / (double)(f.samples * f.lines), o->max_cloud, &o->mask};
-    product_header(p.file[CLP_HEADER], &f, "cloud probability, 0 to 1", "4", "CLP");
-    product_header(p.file[MASK_HEADER], &f, "cloud mask, 1 cloud, 0 clear", "1", "MASK");
-    stac_write(p.file[ITEM], &f, &v);
-    finish_products(&p);
-    frame_close(&f);
-    printf("%s: %.2f %% cloud, %s\n", name, v.cloud_cover, v.cloud_cover <= v.max_cloud ? "keep" : "drop");
+/* Memory for a frame's work: the last frame's if that is enough. */
+static void *room(size_t bytes, const char *name) {
+    static void *memory;
+    static size_t size;
+    if (bytes > size) {
+        free(memory);
+        memory = need(bytes, 1, name);
+        size = bytes;
+    }
+    return memory;
+}
+
+/* Writes the map and the mask, returns the number of cloudy pixels. */
+static int64_t rasters(const struct model *m, const struct frame *f, const struct mask_options *o) {
+    size_t raw;
+    int64_t lines = frame_strip(f, &raw), pixels = f->samples * f->lines;
+    struct map map = {f->samples, f->lines, pixels <= MAP_PIXELS, NULL, half_written.file[CLP]};
+    if (!map.whole)
+        pixels = f->samples * lines;
+    size_t map_bytes = ((size_t)pixels * sizeof(float) + 63) & ~(size_t)63, work = mask_work(&map, o);
+    uint8_t *memory = room(map_bytes + (raw > work ? raw : work), f->name);
+    struct strip s = {.raw = memory + map_bytes}; /* later the mask's */
+    predict(m, f, &s, lines, (float *)memory, map.whole);
+    map.memory = (float *)memory;
+    return mask_write(&map, half_written.file[MASK], o, s.raw);
+}
+
+static int in_one_batch(const struct frame *f) {
+    size_t bytes;
+    return f->samples * f->lines <= BATCH && frame_strip(f, &bytes) == f->lines;
+}
+
+static void write_text(int product, struct text *t) {
+    write_product(product, t->data, t->length);
+    t->length = 0;
+}
+
+static void process(const struct model *m, const struct options *o, struct frame *f) {
+    static struct text t;
+    frame_reopen(f, o->in);
+    create_products(o->out, f->name);
+    int64_t cloudy = rasters(m, f, &o->mask);
+    frame_close(f);
+    struct verdict v = {100.0 * (double)cloudy / (double)(f->samples * f->lines), o->max_cloud, &o->mask};
+    product_header(&t, f, "cloud probability, 0 to 1", "4", "CLP");
+    write_text(CLP_HEADER, &t);
+    product_header(&t, f, "cloud mask, 1 cloud, 0 clear", "1", "MASK");
+    write_text(MASK_HEADER, &t);
+    stac_item(&t, f, &v);
+    write_text(ITEM, &t);
+    finish_products();
+    put(&t, "%s: %.2f %% cloud, %s\n", f->name, v.cloud_cover, v.cloud_cover <= v.max_cloud ? "keep" : "drop");
+    if (!write_all(STDOUT_FILENO, t.data, t.length))
+        die(FAILED, "cannot write to standard output");
+    t.length = 0;
 }
 
 int main(int argc, char **argv) {
     struct options o = parse(argc, argv);
-    size_t count;
-    char **names = list_frames(o.in, &count);
-    for (size_t i = 0; i < count; i++) { /* all input is checked before anything is written */
-        struct frame f;
-        frame_open(&f, o.in, names[i]);
-        frame_close(&f);
-    }
+    struct frames list = list_frames(o.in);
+    check_frames(&list, o.in);
     char path[PATH_LEN];
     snprintf(path, sizeof path, "%s/cloudmask.model", o.app);
     struct model m = {0};
-    model_load(&m, path);
-    for (size_t i = 0; i < count; i++)
-        process(&m, &o, names[i]);
-    if (fflush(stdout) || ferror(stdout))
-        die(FAILED, "cannot write to standard output");
+    model_load(&m, path, list.count > 1 || !in_one_batch(list.frame));
+    for (size_t i = 0; i < list.count; i++)
+        process(&m, &o, &list.frame[i]);
     return OK;
 }

@@ -2,6 +2,7 @@
 #include "cloudmask.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <time.h>
 
 static const double degree = 57.295779513082320877;
@@ -28,9 +29,9 @@ static void utm_to_lonlat(const struct frame *f, double east, double north, doub
 }
 
 /* The frame's outline as a GeoJSON polygon, counter-clockwise, and its bounding box. */
-static void write_place(FILE *out, const struct frame *f) {
+static void write_place(struct text *out, const struct frame *f) {
     if (!f->zone) { /* no place: the item then has a null geometry and no bbox */
-        fprintf(out, "  \"geometry\": null,\n");
+        put(out, "  \"geometry\": null,\n");
         return;
     }
     double east = f->east + (double)f->samples * f->step_x, north = f->north - (double)f->lines * f->step_y;
@@ -39,63 +40,66 @@ static void write_place(FILE *out, const struct frame *f) {
     utm_to_lonlat(f, east, north, corner[1]);
     utm_to_lonlat(f, east, f->north, corner[2]);
     utm_to_lonlat(f, f->east, f->north, corner[3]);
-    fprintf(out, "  \"geometry\": {\"type\": \"Polygon\", \"coordinates\": [[");
+    put(out, "  \"geometry\": {\"type\": \"Polygon\", \"coordinates\": [[");
     for (int i = 0; i <= 4; i++) {
         const double *c = corner[i % 4];
-        fprintf(out, "%s[%.7f, %.7f]", i ? ", " : "", c[0], c[1]);
+        put(out, "%s[%.7f, %.7f]", i ? ", " : "", c[0], c[1]);
         for (int k = 0; k < 2; k++) {
             box[k] = fmin(box[k], c[k]);
             box[2 + k] = fmax(box[2 + k], c[k]);
         }
     }
-    fprintf(out, "]]},\n  \"bbox\": [%.7f, %.7f, %.7f, %.7f],\n", box[0], box[1], box[2], box[3]);
+    put(out, "]]},\n  \"bbox\": [%.7f, %.7f, %.7f, %.7f],\n", box[0], box[1], box[2], box[3]);
 }
 
 /* A frame that does not say when it was taken was taken between the launch of
  * Sentinel-2A and now; STAC wants an interval where there is no datetime. */
-static void write_time(FILE *out, const struct frame *f) {
-    char now[32] = "";
+static void write_time(struct text *out, const struct frame *f) {
+    if (*f->acquired) {
+        put(out, "    \"datetime\": \"%s\",\n", f->acquired);
+        return;
+    }
+    char now[32] = "9999-12-31T23:59:59Z";
     time_t t = time(NULL);
     struct tm *utc = gmtime(&t);
-    if (*f->acquired || !utc || !strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", utc))
-        fprintf(out, "    \"datetime\": \"%s\",\n", f->acquired);
-    else
-        fprintf(out,
-                "    \"datetime\": null,\n    \"start_datetime\": \"2015-06-23T00:00:00Z\",\n"
-                "    \"end_datetime\": \"%s\",\n",
-                now);
+    if (utc)
+        strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", utc);
+    put(out,
+        "    \"datetime\": null,\n    \"start_datetime\": \"2015-06-23T00:00:00Z\",\n"
+        "    \"end_datetime\": \"%s\",\n",
+        now);
 }
 
-static void write_string(FILE *out, const char *s) {
-    fputc('"', out);
+static void write_string(struct text *out, const char *s) {
+    put(out, "\"");
     for (; *s; s++) {
         if ((unsigned char)*s < 32)
-            fprintf(out, "\\u%04x", *s);
+            put(out, "\\u%04x", *s);
         else
-            fprintf(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+            put(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
     }
-    fputc('"', out);
+    put(out, "\"");
 }
 
-static void write_asset(FILE *out, const char *key, const char *name, const char *suffix, const char *type,
+static void write_asset(struct text *out, const char *key, const char *name, const char *suffix, const char *type,
                         const char *title, const char *end) {
     char file[NAME_MAX_LEN + 16];
     snprintf(file, sizeof file, "./%s%s", name, suffix);
-    fprintf(out, "    \"%s\": {\"href\": ", key);
+    put(out, "    \"%s\": {\"href\": ", key);
     write_string(out, file);
-    fprintf(out, ", \"type\": \"%s\", \"title\": \"%s\", \"roles\": [\"%s\"]}%s\n", type, title,
+    put(out, ", \"type\": \"%s\", \"title\": \"%s\", \"roles\": [\"%s\"]}%s\n", type, title,
             *type == 't' ? "metadata" : "data", end);
 }
 
-void stac_write(FILE *out, const struct frame *f, const struct verdict *v) {
-    fprintf(out, "{\n  \"type\": \"Feature\",\n  \"stac_version\": \"1.0.0\",\n"
+void stac_item(struct text *out, const struct frame *f, const struct verdict *v) {
+    put(out, "{\n  \"type\": \"Feature\",\n  \"stac_version\": \"1.0.0\",\n"
                  "  \"stac_extensions\": [\"https://stac-extensions.github.io/eo/v1.1.0/schema.json\"],\n  \"id\": ");
     write_string(out, f->name);
-    fprintf(out, ",\n");
+    put(out, ",\n");
     write_place(out, f);
-    fprintf(out, "  \"properties\": {\n");
+    put(out, "  \"properties\": {\n");
     write_time(out, f);
-    fprintf(out,
+    put(out,
             "    \"eo:cloud_cover\": %.4f,\n    \"cloudmask:decision\": \"%s\",\n"
             "    \"cloudmask:max_cloud\": %g,\n    \"cloudmask:threshold\": %g,\n"
             "    \"cloudmask:average\": %d,\n    \"cloudmask:dilate\": %d\n  },\n  \"links\": [],\n  \"assets\": {\n",
@@ -106,5 +110,5 @@ void stac_write(FILE *out, const struct frame *f, const struct verdict *v) {
     write_asset(out, "clp_header", f->name, ".clp.hdr", "text/plain", "ENVI header of clp", ",");
     write_asset(out, "mask", f->name, ".mask.img", data, "cloud mask, 1 cloud, 0 clear", ",");
     write_asset(out, "mask_header", f->name, ".mask.hdr", "text/plain", "ENVI header of mask", "");
-    fprintf(out, "  }\n}\n");
+    put(out, "  }\n}\n");
 }

@@ -83,7 +83,7 @@ func TestReadMessageRefuses(t *testing.T) {
 		{"the greatest length", frame(math.MaxUint32, `{}`), errMessage},
 		{"no JSON", frame(3, `{x}`), errMessage},
 		{"JSON of another kind", frame(2, `[]`), errMessage},
-		{"a number that does not fit", frame(13, `{"Memory":-1}`), errMessage},
+		{"a number that does not fit", frame(13, `{"Size":1e30}`), errMessage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := readMessage(bytes.NewReader(c.wire), &setup{}); !errors.Is(err, c.want) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,8 @@ func (o *owner) attend(ctx context.Context) error {
 		// that needs it; the error has nowhere else to go.
 		_ = o.server.Serve(o.worldFD)
 	}()
+	o.hearCtrlZ()
+	defer signal.Stop(o.ctrlZ)
 	results := make(chan *result, 1)
 	go func() { results <- o.receive() }()
 	gone := make(chan exited, 1)
@@ -66,6 +69,8 @@ func (o *owner) attend(ctx context.Context) error {
 			} else {
 				stop(causeCPUTime)
 			}
+		case <-o.ctrlZ:
+			o.pause()
 		case s := <-o.spec.Signals:
 			signals++
 			if n, ok := s.(unix.Signal); ok && signals == 1 {

@@ -30,6 +30,7 @@ type owner struct {
 	control *os.File
 	worldFD int
 	pid     int
+	ctrlZ   chan os.Signal // SIGTSTP, while the runner runs
 	report  Report
 }
 

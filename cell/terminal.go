@@ -24,10 +24,10 @@ func (o *owner) stopped(sig unix.Signal) {
 	}
 	o.takeTerminal()
 	if sig == unix.SIGTSTP {
-		suspend(sig) // Ctrl-Z: the shell shall see its job stop
+		suspend() // Ctrl-Z: the shell shall see its job stop
 	}
 	for sig != unix.SIGTSTP && foreground() != 0 && foreground() != unix.Getpgrp() {
-		suspend(sig) // a job in the background waits for the shell's fg
+		suspend() // a job in the background waits for the shell's fg
 	}
 	if foreground() == unix.Getpgrp() {
 		_ = unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, o.pid)
@@ -35,12 +35,28 @@ func (o *owner) stopped(sig unix.Signal) {
 	_ = unix.Kill(-o.pid, unix.SIGCONT) // not reaped yet: the group is the runner's
 }
 
-// suspend stops our process group until somebody continues it. The kernel
-// ignores it where nobody could (POSIX.1-2024, XBD 11.1.4: an orphaned group);
-// then the wait keeps the caller's loop slow.
-func suspend(sig unix.Signal) {
-	_ = unix.Kill(0, sig)
+// suspend stops our process group until somebody continues it, by the one
+// signal for that which nobody here catches. The kernel ignores it where nobody
+// could continue us (POSIX.1-2024, XSH 2.4.3: an orphaned group); then the
+// wait keeps the caller's loop slow.
+func suspend() {
+	_ = unix.Kill(0, unix.SIGTTIN)
 	time.Sleep(50 * time.Millisecond) // the signal may reach another thread first
+}
+
+// hearCtrlZ asks for the SIGTSTP of a terminal that is ours.
+func (o *owner) hearCtrlZ() {
+	o.ctrlZ = make(chan os.Signal, 1)
+	if foreground() != 0 && !signal.Ignored(unix.SIGTSTP) {
+		signal.Notify(o.ctrlZ, unix.SIGTSTP)
+	}
+}
+
+// pause stops the runner with us, and lets it go on with us.
+func (o *owner) pause() {
+	_ = unix.Kill(-o.pid, unix.SIGSTOP)
+	suspend()
+	_ = unix.Kill(-o.pid, unix.SIGCONT)
 }
 
 // foreground is the process group that the terminal on standard input belongs

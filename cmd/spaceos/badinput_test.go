@@ -103,7 +103,10 @@ type badInput struct {
 }
 
 func program(make func(p place) string) func(place) []string {
-	return func(p place) []string { return []string{make(p)} }
+	return func(p place) []string {
+		bad := make(p)
+		return []string{"--out", p.mkdir("out", 0o755), bad}
+	}
 }
 
 func flags(list ...string) func(place) []string {

@@ -221,6 +221,44 @@ func TestJobControl(t *testing.T) {
 	x.expect("status 0")
 }
 
+// Ctrl-Z stops a payload that never reads, too.
+func TestCtrlZStopsThePayload(t *testing.T) {
+	t.Parallel()
+	x := newTerminal(t, "-i")
+	x.expect("$ ")
+	x.type_("stty -echo; spaceos run $G/ends spin\n")
+	x.expect("ready")
+	x.type_(ctrlZ)
+	x.expect("Stopped")
+	for _, p := range processes(t) {
+		if p.session == x.cmd.Process.Pid && p.pid == p.group && p.parent != x.cmd.Process.Pid && p.pid != x.cmd.Process.Pid && p.state != "T" {
+			t.Errorf("the shell's job is stopped, but process %d (%s) is in state %s", p.pid, p.name, p.state)
+		}
+	}
+	x.type_("fg\n")
+	x.expect("spaceos run")
+	x.awaitRunning()
+	x.type_(ctrlC)
+	x.expect("the program died by SIGINT")
+	x.type_("echo status $?; exit\n")
+	x.expect("status 130")
+}
+
+// awaitRunning waits until no process of the session is stopped.
+func (x *terminal) awaitRunning() {
+	x.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		stopped := false
+		for _, p := range processes(x.t) {
+			stopped = stopped || p.session == x.cmd.Process.Pid && p.state == "T"
+		}
+		if !stopped {
+			return
+		}
+	}
+	x.t.Fatalf("a process is still stopped; the terminal showed:\n%s", x.all)
+}
+
 // A run in the background that ends does not take the terminal.
 func TestBackgroundRunLeavesTheTerminalAlone(t *testing.T) {
 	t.Parallel()

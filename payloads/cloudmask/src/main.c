@@ -163,7 +163,7 @@ static struct frames list_frames(const char *folder) {
 
 /* Reads all headers, so that all input is checked before anything is written. */
 static void check_frames(const struct frames *list, const char *folder) {
-    enum { OPEN = 16 }; /* data files that stay open until their turn */
+    enum { OPEN = 4 }; /* data files that stay open until their turn; a process may have few */
     for (size_t i = 0; i < list->count; i++) {
         frame_open(&list->frame[i], folder);
         if (i >= OPEN)

@@ -68,7 +68,7 @@ static uint32_t crc32(const uint8_t *p, size_t n) {
 
 /* Keeps range at 2^32 or more; past the end come zeros. */
 inlined void refill(struct coder *c) {
-    if (c->range >> 32)
+    if (__builtin_expect(c->range >> 32 != 0, 1))
         return;
     uint32_t word = 0;
     if (c->end - c->next >= 4) {

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 static char block[10000];
@@ -54,15 +53,11 @@ static void touch(long pages, long stride)
 		p[i * stride % 512 * 4096] = 1;
 }
 
-// Computes until the process has used so many milliseconds.
-static void compute(long ms)
+// Computes without a call, for so many millions of steps.
+static void compute(long millions)
 {
-	struct timespec t;
-	do {
-		for (volatile long i = 0; i < 10000000; i++)
-			;
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	} while (t.tv_sec * 1000 + t.tv_nsec / 1000000 < ms);
+	for (volatile long i = 0; i < millions * 1000000; i++)
+		;
 }
 
 // Faults with known registers.

@@ -2,6 +2,7 @@ package vmm
 
 import (
 	"errors"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -107,11 +108,22 @@ func TestFaultsComeWithVectorAndAddress(t *testing.T) {
 		{"execute the probe's page", []byte{0x48, 0xb8, 0, 0x40, 0, 0xff, 0xff, 0x7f, 0, 0, 0xff, 0xe0}, Exit{Trap, 14, 0x14, SystemBase + 4*PageSize}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := execute(t, m, c, tc.code...); got != tc.want {
+			if got := execute(t, m, c, tc.code...); got != emulated(tc.want) {
 				t.Errorf("code % x: got %+v, want %+v", tc.code, got, tc.want)
 			}
 		})
 	}
+}
+
+// emulated is what QEMU's emulation makes of an exit, where the environment
+// says that the test runs on it: the error code of an INT n in 64-bit mode
+// counts the IDT in units of 16 bytes there (do_interrupt64 in QEMU's
+// target/i386/tcg/seg_helper.c), in units of 8 on every processor.
+func emulated(e Exit) Exit {
+	if os.Getenv("SPACEOS_EMULATED") != "" && e.Vector == vectorGP && e.Error&errorIDT != 0 {
+		e.Error = e.Error>>3<<4 | errorIDT
+	}
+	return e
 }
 
 // touch lets the guest read or write one byte and reports the exit.

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,6 +36,8 @@ type Machine struct {
 	Jobs []Job
 	// CPUs and Memory (MiB) are the machine's size; 0 is 2 and 2048.
 	CPUs, Memory int
+	// Log, unless nil, gets the output of all jobs as it comes.
+	Log io.Writer
 }
 
 // Outcome is what the machine did.
@@ -43,8 +46,7 @@ type Outcome struct {
 	Console string   // what the kernel said, the last 64 KiB
 }
 
-// Boot starts the machine, waits until its jobs have ended and it is off, and
-// gives what they did. It returns an error when the machine did not do its
+// Boot starts the machine, waits until its jobs have ended, and gives what they did. It returns an error when the machine did not do its
 // part; the results hold what came until then.
 func Boot(ctx context.Context, k Kernel, m Machine) (Outcome, error) {
 	qemu, err := exec.LookPath(emulator)
@@ -60,12 +62,12 @@ func Boot(ctx context.Context, k Kernel, m Machine) (Outcome, error) {
 	if err := k.pack(ctx, initrd, m); err != nil {
 		return Outcome{}, err
 	}
-	console := filepath.Join(dir, "console")
+	console, port := filepath.Join(dir, "console"), filepath.Join(dir, "port")
 	out := Outcome{Results: make([]Result, len(m.Jobs))}
 	for i, j := range m.Jobs {
 		out.Results[i].Job = j
 	}
-	err = emulate(ctx, qemu, k.arguments(m, initrd, console), out.Results)
+	err = emulate(ctx, qemu, k.arguments(m, initrd, console, port), port, out.Results, m.Log)
 	out.Console = tail(console, 64<<10)
 	if err != nil {
 		err = fmt.Errorf("hwkvm: %w\nconsole: %s", err, out.Console)
@@ -73,7 +75,7 @@ func Boot(ctx context.Context, k Kernel, m Machine) (Outcome, error) {
 	return out, err
 }
 
-func (k Kernel) arguments(m Machine, initrd, console string) []string {
+func (k Kernel) arguments(m Machine, initrd, console, port string) []string {
 	if m.CPUs == 0 {
 		m.CPUs = 2
 	}
@@ -84,9 +86,8 @@ func (k Kernel) arguments(m Machine, initrd, console string) []string {
 		"-accel", "tcg,thread=multi", "-cpu", "max,+svm", "-smp", fmt.Sprint(m.CPUs), "-m", fmt.Sprint(m.Memory),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-kernel", k.Image, "-initrd", initrd, "-append", commandLine,
-		// The first serial port is the kernel's console, the second ours.
 		"-chardev", "file,id=console,path=" + console, "-serial", "chardev:console",
-		"-chardev", "stdio,id=data,signal=off", "-serial", "chardev:data",
+		"-chardev", "file,id=data,path=" + port, "-serial", "chardev:data",
 	}
 }
 
@@ -129,8 +130,9 @@ func (k Kernel) pack(ctx context.Context, to string, m Machine) error {
 	return errors.Join(a.close(), file.Close())
 }
 
-// emulate runs QEMU and collects what comes through its standard output.
-func emulate(ctx context.Context, qemu string, args []string, results []Result) error {
+// emulate runs QEMU and collects what it writes to the file port: a file takes
+// all, so that the machine never waits for its reader.
+func emulate(ctx context.Context, qemu string, args []string, port string, results []Result, log io.Writer) error {
 	// The emulator dies with the thread that started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -138,58 +140,80 @@ func emulate(ctx context.Context, qemu string, args []string, results []Result) 
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	data, err := cmd.StdoutPipe()
+	cmd.WaitDelay = time.Second
+	data, err := os.Create(port)
 	if err != nil {
 		return err
 	}
+	defer data.Close()
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	// Hours of a processor's work beside others': a low priority, if we may.
 	_ = unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, 5)
-	said, problem := collect(data, results)
-	if problem != nil {
-		_ = cmd.Process.Kill() // it is waited for next, whatever became of it
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // how it ended is no news: either all was said before, or not
+		close(ended)
+	}()
+	err = collect(&follower{data, ended}, results, log)
+	_ = cmd.Process.Kill()
+	<-ended
+	if ctx.Err() != nil {
+		return fmt.Errorf("the machine was not done in time: %w", ctx.Err())
 	}
-	err = cmd.Wait()
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("the machine was not off in time: %w", ctx.Err())
-	case problem != nil:
-		return problem
-	case said != "":
-		return errors.New(said)
-	case err != nil:
-		return fmt.Errorf("%s: %w: %s", emulator, err, strings.TrimSpace(stderr.String()))
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the machine stopped before its jobs ended: %s", strings.TrimSpace(stderr.String()))
 	}
-	for _, r := range results {
-		if !r.Ended {
-			return fmt.Errorf("the machine stopped before job %s ended: %s", r.Job.Name, strings.TrimSpace(stderr.String()))
-		}
-	}
-	return nil
+	return err
 }
 
-// collect reads messages until the end and fills the results; said is what the
-// first process says of the machine itself.
-func collect(r io.Reader, results []Result) (said string, err error) {
+// A follower reads a file that grows until the process that writes it ends.
+type follower struct {
+	file  *os.File
+	ended <-chan struct{}
+}
+
+func (f *follower) Read(p []byte) (int, error) {
+	for {
+		var last bool
+		select {
+		case <-f.ended:
+			last = true
+		case <-time.After(10 * time.Millisecond):
+		}
+		if n, err := f.file.Read(p); n > 0 || last || err != io.EOF {
+			return n, err
+		}
+	}
+}
+
+// collect reads messages up to the machine's end and fills the results.
+func collect(r io.Reader, results []Result, log io.Writer) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxMessage)
 	for lines.Scan() {
 		var m Message
 		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
-			return said, fmt.Errorf("the machine sent a line that is no message: %w", err)
+			return fmt.Errorf("the machine sent a line that is no message: %w", err)
 		}
 		switch {
-		case m.Job < 0:
-			said = m.Error
-		case m.Job >= len(results):
-			return said, fmt.Errorf("the machine speaks of job %d of %d", m.Job, len(results))
-		default:
-			results[m.Job].add(m)
+		case m.Job == OfMachine && m.Error != "":
+			return errors.New(m.Error)
+		case m.Job == OfMachine:
+			return nil
+		case m.Job < 0 || m.Job >= len(results):
+			return fmt.Errorf("the machine speaks of job %d of %d", m.Job, len(results))
+		}
+		results[m.Job].add(m)
+		if log != nil {
+			_, _ = log.Write(m.Output) // its trouble is not the machine's
 		}
 	}
-	return said, lines.Err()
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	return io.ErrUnexpectedEOF
 }
 
 func (r *Result) add(m Message) {

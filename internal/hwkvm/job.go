@@ -46,8 +46,8 @@ const PlanPath = "/plan.json"
 // each Message.
 const DataPort = "/dev/ttyS1"
 
-// A Message is a piece of output or the end of a job; Job is its number, or
-// negative for the machine itself, which is then what Error speaks of.
+// A Message is a piece of output or the end of a job. Job is its number, or
+// OfMachine; the machine's end is the last message.
 type Message struct {
 	Job    int           `json:"job"`
 	Output []byte        `json:"output,omitempty"`
@@ -56,6 +56,9 @@ type Message struct {
 	Time   time.Duration `json:"time,omitempty"`
 	Error  string        `json:"error,omitempty"`
 }
+
+// OfMachine is the Job of a message that speaks of the machine itself.
+const OfMachine = -1
 
 // maxMessage bounds one line; Chunk bounds the output in it.
 const (

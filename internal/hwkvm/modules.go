@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// wanted are the modules that make KVM on AMD's processors.
+// wanted are the modules for KVM on AMD's processors.
 var wanted = []string{"kvm-amd"}
 
 // A module is a kernel module, ready to be loaded.

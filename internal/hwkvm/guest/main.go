@@ -7,11 +7,11 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -37,45 +37,50 @@ func work() error {
 	if err := mount(); err != nil {
 		return err
 	}
-	port, err := open(hwkvm.DataPort)
+	plan, err := read()
 	if err != nil {
 		return err
-	}
-	s := &sender{port: port}
-	if err := serve(s); err != nil {
-		s.send(hwkvm.Message{Job: -1, Error: err.Error()})
-	}
-	return errors.Join(s.err, drain(port))
-}
-
-func serve(s *sender) error {
-	text, err := os.ReadFile(hwkvm.PlanPath)
-	if err != nil {
-		return err
-	}
-	var plan hwkvm.Plan
-	if err := json.Unmarshal(text, &plan); err != nil {
-		return fmt.Errorf("%s: %w", hwkvm.PlanPath, err)
 	}
 	for _, m := range plan.Modules {
 		if err := load(m); err != nil {
 			return err
 		}
 	}
+	port, err := open(hwkvm.DataPort)
+	if err != nil {
+		return err
+	}
+	s := &sender{port: port}
 	for i, j := range plan.Jobs {
 		s.send(run(s, i, j))
 	}
-	return nil
+	s.send(hwkvm.Message{Job: hwkvm.OfMachine, Ended: true})
+	// The other side ends the machine when it has that; this is for one that
+	// is gone.
+	time.Sleep(10 * time.Second)
+	return s.err
 }
 
+func read() (plan hwkvm.Plan, err error) {
+	text, err := os.ReadFile(hwkvm.PlanPath)
+	if err != nil {
+		return plan, err
+	}
+	if err := json.Unmarshal(text, &plan); err != nil {
+		return plan, fmt.Errorf("%s: %w", hwkvm.PlanPath, err)
+	}
+	return plan, nil
+}
+
+// mount mounts what the kernel shows. The root is a tmpfs already, with the
+// programs in it (Linux: Documentation/filesystems/ramfs-rootfs-initramfs.rst).
 func mount() error {
-	for _, m := range []struct{ kind, to, options string }{
-		{"devtmpfs", "/dev", ""},
-		{"proc", "/proc", ""},
-		{"sysfs", "/sys", ""},
-		{"tmpfs", "/tmp", "mode=1777"},
+	for _, m := range []struct{ kind, to string }{
+		{"devtmpfs", "/dev"},
+		{"proc", "/proc"},
+		{"sysfs", "/sys"},
 	} {
-		if err := unix.Mount(m.kind, m.to, m.kind, 0, m.options); err != nil {
+		if err := unix.Mount(m.kind, m.to, m.kind, 0, ""); err != nil {
 			return fmt.Errorf("mount %s: %w", m.to, err)
 		}
 	}
@@ -96,24 +101,21 @@ func load(path string) error {
 
 // open opens a serial port that passes bytes as they are.
 func open(path string) (*os.File, error) {
-	port, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	t, err := unix.IoctlGetTermios(int(port.Fd()), unix.TCGETS)
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err == nil {
 		t.Iflag, t.Oflag, t.Lflag = 0, 0, 0
 		t.Cflag = unix.CS8 | unix.CREAD | unix.CLOCAL | unix.B115200
-		err = unix.IoctlSetTermios(int(port.Fd()), unix.TCSETS, t)
+		err = unix.IoctlSetTermios(fd, unix.TCSETS, t)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return port, nil
+	return os.NewFile(uintptr(fd), path), nil
 }
-
-// drain waits until everything is sent: TCSBRK with 1, which is tcdrain(3).
-func drain(port *os.File) error { return unix.IoctlSetInt(int(port.Fd()), unix.TCSBRK, 1) }
 
 // A sender writes messages. It is for several goroutines.
 type sender struct {

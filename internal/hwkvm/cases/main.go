@@ -1,0 +1,77 @@
+// Command cases runs the conformance cases in cells, on a machine that has
+// neither a compiler nor the Linux that they are measured against, and compares
+// them with what another machine's Linux did.
+//
+// It is a test binary that package hwkvm ships, with go test's flags, and not a
+// test of go test's, which would have nothing to do elsewhere. The environment
+// has the path of spaceos (SPACEOS) and of the results on Linux, by name of
+// case (FACTS, gob).
+package main
+
+import (
+	"context"
+	"encoding/gob"
+	"os"
+	"regexp"
+	"testing"
+	"time"
+
+	"spaceos/internal/conformance"
+)
+
+func main() {
+	testing.Main(regexp.MatchString, []testing.InternalTest{{Name: "TestCellDoesWhatLinuxDoes", F: cases}}, nil, nil)
+}
+
+func cases(t *testing.T) {
+	bench, err := conformance.NewBench(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	linux, err := facts(os.Getenv("FACTS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Emulation is slow: the time limit is for what hangs.
+	cell := conformance.Cell{Spaceos: os.Getenv("SPACEOS"), Options: []string{"--memory", "256MiB", "--timeout", "100s"}}
+	for _, c := range conformance.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			want, ok := linux[c.Name]
+			if !ok {
+				t.Fatalf("nobody ran %s on Linux", c.Name)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			got, err := cell.Run(ctx, bench, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			judge(t, c, conformance.Compare(c, want, got))
+		})
+	}
+}
+
+// judge fails the test for each difference, unless the case is known to fail:
+// then it must.
+func judge(t *testing.T, c conformance.Case, differences []string) {
+	if what, lacks := conformance.Lacks()[c.Program.Subject]; lacks {
+		if len(differences) == 0 {
+			t.Errorf("guest: %s works in a cell, which was to lack this: %s", c.Name, what)
+		}
+		return
+	}
+	for _, d := range differences {
+		t.Errorf("guest: %s %q\n%s", c.Name, c.Args, d)
+	}
+}
+
+func facts(path string) (map[string]conformance.Result, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	var linux map[string]conformance.Result
+	return linux, gob.NewDecoder(file).Decode(&linux)
+}

@@ -1,0 +1,178 @@
+package hwkvm
+
+import (
+	"bytes"
+	"encoding/gob"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"spaceos/internal/conformance"
+)
+
+// A builder makes the programs that the machine runs.
+type builder struct {
+	t   *testing.T
+	dir string
+}
+
+// command runs a command in the project's folder.
+func (b *builder) command(name string, args ...string) {
+	b.t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir = root(b.t)
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0") // programs that need nothing of the machine
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+	}
+}
+
+func (b *builder) program(pkg string) string {
+	b.t.Helper()
+	to := filepath.Join(b.dir, filepath.Base(pkg))
+	b.command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, pkg)
+	return to
+}
+
+// testJob runs the tests of a package.
+func (b *builder) testJob(pkg string, limit time.Duration, args ...string) Job {
+	b.t.Helper()
+	name := filepath.Base(pkg) + ".test"
+	file := filepath.Join(b.dir, name)
+	b.command("go", "test", "-c", "-ldflags", "-s -w", "-o", file, pkg)
+	return Job{
+		Name:  filepath.Base(pkg),
+		Args:  append([]string{"/" + name, "-test.v=test2json", "-test.timeout=" + limit.String()}, args...),
+		Env:   []string{"SPACEOS_EMULATED=1"},
+		Files: map[string]string{"/" + name: file},
+		Limit: limit + 10*time.Second,
+	}
+}
+
+// checks are all that runs in the machine, in this order.
+func (b *builder) checks() []check {
+	b.t.Helper()
+	spaceos := b.program("./cmd/spaceos")
+	return []check{
+		// The comparison with the kernel's headers takes a compiler.
+		{job: b.testJob("./kvm", time.Minute, "-test.skip=^TestABIIsThatOfTheKernelsHeaders$")},
+		{job: b.testJob("./vmm", time.Minute)},
+		b.doctor(spaceos),
+		b.hello(spaceos),
+		b.demo(spaceos),
+		b.conformance(spaceos),
+	}
+}
+
+func (b *builder) doctor(spaceos string) check {
+	j := Job{Name: "doctor", Args: []string{"/bin/spaceos", "doctor"}, Files: map[string]string{"/bin/spaceos": spaceos}}
+	return check{j, func(t *testing.T, r Result) {
+		const want = "SYSCALL enters ring 0"
+		if r.Status != 0 || !strings.Contains(string(r.Output), want) {
+			t.Errorf("status %d, want 0 and %q in:\n%s", r.Status, want, r.Output)
+		}
+	}}
+}
+
+// hello runs a program of musl's in a cell there and natively here.
+func (b *builder) hello(spaceos string) check {
+	b.t.Helper()
+	program := filepath.Join(b.dir, "hello")
+	b.command("musl-gcc", "-static", "-O1", "-o", program, "internal/hwkvm/testdata/hello.c")
+	args := []string{"Earth", "", "a moon of Saturn"}
+	native := exec.Command(program, args...)
+	native.Env = []string{"NAME=Huygens"}
+	want, err := native.Output()
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		b.t.Fatal(err)
+	}
+	status := native.ProcessState.ExitCode()
+	j := Job{
+		Name:  "hello",
+		Args:  append([]string{"/bin/spaceos", "run", "--env", "NAME=Huygens", "/bin/hello"}, args...),
+		Files: map[string]string{"/bin/spaceos": spaceos, "/bin/hello": program},
+	}
+	return check{j, func(t *testing.T, r Result) {
+		if string(r.Output) != string(want) || r.Status != status {
+			t.Errorf("in the cell: status %d\n%s\nnatively: status %d\n%s", r.Status, r.Output, status, want)
+		}
+	}}
+}
+
+// demo runs the reference payload over real frames and compares what it makes
+// with the published results, byte for byte, as make demo does here.
+func (b *builder) demo(spaceos string) check {
+	b.t.Helper()
+	payload := filepath.Join(b.dir, "payload")
+	b.command("make", "--no-print-directory", "-C", "payloads/cloudmask", "OUT="+payload)
+	j := Job{
+		Name: "demo",
+		Args: []string{"/bin/demo"},
+		Dir:  "/spaceos",
+		Files: map[string]string{
+			"/bin/demo":                            b.program("./payloads/cloudmask/demo"),
+			"/spaceos/bin/spaceos":                 spaceos,
+			"/spaceos/bin/payloads/cloudmask":      payload,
+			"/spaceos/payloads/cloudmask/testdata": filepath.Join(root(b.t), "payloads/cloudmask/testdata"),
+		},
+	}
+	return check{j, func(t *testing.T, r Result) {
+		t.Logf("\n%s", r.Output)
+		frames, err := filepath.Glob(filepath.Join(root(t), "payloads/cloudmask/testdata/*.mask.img"))
+		if err != nil || len(frames) == 0 {
+			t.Fatalf("no frames: %v", err)
+		}
+		same := strings.Count(string(r.Output), "identical to the published result")
+		if r.Status != 0 || same != len(frames) {
+			t.Errorf("status %d, %d of %d frames identical; want 0 and all", r.Status, same, len(frames))
+		}
+	}}
+}
+
+// conformance runs each case natively here and in a cell there, where there is
+// no compiler: the programs come compiled, where the bench looks for those of
+// an earlier run.
+func (b *builder) conformance(spaceos string) check {
+	b.t.Helper()
+	bench, err := conformance.NewBench(b.dir)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	const facts = "/linux.gob"
+	const limit = 4 * time.Minute
+	j := Job{
+		Name:  "conformance",
+		Args:  []string{"/bin/cases", "-test.v=test2json", "-test.parallel=2", "-test.timeout=" + limit.String()},
+		Env:   []string{"SPACEOS=/bin/spaceos", "FACTS=" + facts},
+		Files: map[string]string{"/bin/cases": b.program("./internal/hwkvm/cases"), "/bin/spaceos": spaceos},
+		Limit: limit + 10*time.Second,
+	}
+	linux := map[string]conformance.Result{}
+	for _, c := range conformance.Cases() {
+		path, err := bench.Executable(c.Program)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		to := path
+		if c.Program.Path == "" {
+			to = "/tmp/spaceos-conformance/" + filepath.Base(path)
+		}
+		j.Files[to] = path
+		if linux[c.Name], err = (conformance.Linux{}).Run(b.t.Context(), bench, c); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	j.Files[facts] = filepath.Join(b.dir, "facts")
+	var text bytes.Buffer
+	if err := gob.NewEncoder(&text).Encode(linux); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(j.Files[facts], text.Bytes(), 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+	return check{job: j}
+}

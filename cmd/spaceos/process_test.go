@@ -179,11 +179,16 @@ func TestRunnerHasAProcessGroupOfItsOwn(t *testing.T) {
 // The runner is dead within 100 ms of the owner's death, whatever it does. One
 // of three tries must hold that: others use this machine too.
 func TestRunnerDiesWithItsOwner(t *testing.T) {
-	for _, how := range []string{"sleep", "spin", "write", "read"} {
+	for _, how := range []string{"sleep", "spin", "write", "read", "stopped"} {
 		t.Run(how, func(t *testing.T) {
 			const tries = 3
 			for try := range tries {
 				r := start(t, guest("ends"), how)
+				if how == "stopped" { // even one that cannot act
+					if err := unix.Kill(r.runner, unix.SIGSTOP); err != nil {
+						t.Fatal(err)
+					}
+				}
 				r.send(syscall.SIGKILL)
 				prompt := exited(t, r.runner, 100*time.Millisecond)
 				if !prompt && !exited(t, r.runner, patience) {

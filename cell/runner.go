@@ -108,9 +108,8 @@ func (r *runner) run(control io.Reader) error {
 	// A thread of the payload is a thread of ours, this one.
 	runtime.LockOSThread()
 	r.result.FirstRun = monotonic()
-	before := threadCPU()
 	err = r.loop(thread)
-	r.measure(threadCPU() - before)
+	r.measure()
 	return err
 }
 
@@ -143,7 +142,9 @@ func (r *runner) build() error {
 // loop lets the payload run and serves its exits until it has ended.
 func (r *runner) loop(thread *libos.Thread) error {
 	for {
+		before := threadCPU()
 		exit, err := r.cpu.Run()
+		r.result.GuestCPU += threadCPU() - before
 		if err != nil {
 			return err
 		}
@@ -222,12 +223,10 @@ func (r *runner) kick() {
 	}
 }
 
-// measure fills the result. The vCPU's thread does nothing but run the guest
-// and serve it, so what is not the library OS's is the guest's.
-func (r *runner) measure(cpu time.Duration) {
+// measure fills the result.
+func (r *runner) measure() {
 	c := r.process.Counts()
 	r.result.LibOS = c.Time
-	r.result.GuestCPU = max(0, cpu-c.Time)
 	r.result.Calls, r.result.Unsupported = c.Calls, c.Unsupported
 	r.result.Read, r.result.Written = c.Read, c.Written
 	r.result.Mapped = r.process.Mapped()

@@ -62,6 +62,7 @@ type Spec struct {
 	Trace       bool // one line a call on standard error
 
 	Signals <-chan os.Signal // the first goes to the payload, the second kills it
+	Ready   func()           // called before the payload starts; nil: nothing
 }
 
 // Limits of Spec.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -49,6 +50,8 @@ func (d *Diagnosis) add(f Finding) {
 }
 
 func examineMachine() (vmm.Host, error) {
+	runtime.LockOSThread() // as for a runner's machine
+	defer runtime.UnlockOSThread()
 	sys, err := vmm.OpenSystem(devKVM)
 	if err != nil {
 		return vmm.Host{}, err

@@ -76,6 +76,9 @@ func (o *owner) run(ctx context.Context) error {
 		return err
 	}
 	defer o.server.Close()
+	if o.spec.Ready != nil {
+		o.spec.Ready()
+	}
 	if err := o.send(); err != nil {
 		o.kill()
 		return err

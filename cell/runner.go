@@ -62,6 +62,8 @@ func RunnerMain() int {
 
 // makeMachine makes the machine, or says what is missing.
 func (r *runner) makeMachine(limit uint64) (err error) {
+	runtime.LockOSThread() // one thread makes it, so that its calls can be traced and made to fail one by one
+	defer runtime.UnlockOSThread()
 	r.machine, err = vmm.New(kvm.NewSystem(fdKVM), vmm.Options{Memory: limit})
 	if err != nil {
 		return noMachine(err)

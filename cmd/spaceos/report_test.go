@@ -128,14 +128,14 @@ func TestReportOfTimes(t *testing.T) {
 			t.Errorf("times do not add up: %+v", x)
 		}
 	}
-	if x := busy.Time; x.GuestCPU < 10*idle.Time.GuestCPU || x.GuestCPU < x.RunnerCPU/2 || x.LibraryOS > x.GuestCPU/10 {
+	if x := busy.Time; x.GuestCPU < 10*idle.Time.GuestCPU || x.GuestCPU < x.RunnerCPU/2 || x.LibraryOS > x.GuestCPU {
 		t.Errorf("a payload that computes: %+v; one that sleeps: %+v", x, idle.Time)
 	}
 	if idle.Time.Wall < 300e3 || idle.Time.GuestCPU > 100e3 || idle.Time.RunnerCPU > 200e3 {
 		t.Errorf("a payload that sleeps for 300 ms: %+v", idle.Time)
 	}
-	if calls.Time.LibraryOS < 2*busy.Time.LibraryOS {
-		t.Errorf("20000 calls take the library OS %d us, computing takes it %d us", calls.Time.LibraryOS, busy.Time.LibraryOS)
+	if calls.Time.LibraryOS < 1000 { // 50 ns for each
+		t.Errorf("20000 calls take the library OS %d us", calls.Time.LibraryOS)
 	}
 }
 

@@ -169,8 +169,13 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 		return &cell.Failure{Status: cell.StatusFailure, Err: err}
 	}
 	signals := make(chan os.Signal, 8)
-	go listen(signals)
+	listening := make(chan struct{})
+	go func() {
+		defer close(listening)
+		listen(signals)
+	}()
 	f.spec.Signals = signals
+	f.spec.Ready = func() { <-listening } // or a signal that is the payload's would end us
 	if ctx == nil {
 		ctx = context.Background()
 	}

@@ -34,7 +34,7 @@ type Machine struct {
 	Init string
 	// Jobs run one after another.
 	Jobs []Job
-	// CPUs and Memory (MiB) are the machine's size; 0 is 2 and 2048.
+	// CPUs and Memory (MiB) are the machine's size; 0 is 1 and 2048.
 	CPUs, Memory int
 	// Log, unless nil, gets the output of all jobs as it comes.
 	Log io.Writer
@@ -77,13 +77,13 @@ func Boot(ctx context.Context, k Kernel, m Machine) (Outcome, error) {
 
 func (k Kernel) arguments(m Machine, initrd, console, port string) []string {
 	if m.CPUs == 0 {
-		m.CPUs = 2
+		m.CPUs = 1
 	}
 	if m.Memory == 0 {
 		m.Memory = 2048
 	}
 	return []string{
-		"-accel", "tcg,thread=multi", "-cpu", "max,+svm", "-smp", fmt.Sprint(m.CPUs), "-m", fmt.Sprint(m.Memory),
+		"-accel", "tcg,thread=single", "-cpu", "max,+svm", "-smp", fmt.Sprint(m.CPUs), "-m", fmt.Sprint(m.Memory),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-kernel", k.Image, "-initrd", initrd, "-append", commandLine,
 		"-chardev", "file,id=console,path=" + console, "-serial", "chardev:console",

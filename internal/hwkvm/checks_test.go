@@ -146,7 +146,7 @@ func (b *builder) conformance(spaceos string) check {
 	const limit = 4 * time.Minute
 	j := Job{
 		Name:  "conformance",
-		Args:  []string{"/bin/cases", "-test.v=test2json", "-test.parallel=2", "-test.timeout=" + limit.String()},
+		Args:  []string{"/bin/cases", "-test.v=test2json", "-test.timeout=" + limit.String()},
 		Env:   []string{"SPACEOS=/bin/spaceos", "FACTS=" + facts},
 		Files: map[string]string{"/bin/cases": b.program("./internal/hwkvm/cases"), "/bin/spaceos": spaceos},
 		Limit: limit + 10*time.Second,

@@ -13,6 +13,7 @@ import (
 	"encoding/gob"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 )
 
 func main() {
+	conformance.Enter()
 	testing.Main(regexp.MatchString, []testing.InternalTest{{Name: "TestCellDoesWhatLinuxDoes", F: cases}}, nil, nil)
 }
 
@@ -35,8 +37,10 @@ func cases(t *testing.T) {
 	// Emulation is slow: the time limit is for what hangs.
 	cell := conformance.Cell{Spaceos: os.Getenv("SPACEOS"), Options: []string{"--memory", "256MiB", "--timeout", "100s"}}
 	for _, c := range conformance.Cases() {
+		if slow(c) {
+			continue
+		}
 		t.Run(c.Name, func(t *testing.T) {
-			t.Parallel()
 			want, ok := linux[c.Name]
 			if !ok {
 				t.Fatalf("nobody ran %s on Linux", c.Name)
@@ -47,9 +51,32 @@ func cases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			judge(t, c, conformance.Compare(c, want, got))
+			differences := conformance.Compare(c, want, got)
+			if len(differences) > 0 && sameHere(ctx, t, bench, c, got) {
+				t.Logf("as Linux does on this machine, and not on the other:\n%s", strings.Join(differences, ""))
+				return
+			}
+			judge(t, c, differences)
 		})
 	}
+}
+
+// slow says which cases are left to the other KVM: of the walks of random
+// calls, which take a quarter of a minute each here, all but the first of each
+// place.
+func slow(c conformance.Case) bool {
+	return c.Program.Subject == "sequences" && c.Args[len(c.Args)-1] != "0"
+}
+
+// sameHere runs a case that differs on the Linux of this machine: its emulated
+// processor lacks some exceptions, and then a program in a cell and the same
+// program without one must still do the same.
+func sameHere(ctx context.Context, t *testing.T, bench *conformance.Bench, c conformance.Case, got conformance.Result) bool {
+	here, err := conformance.Linux{}.Run(ctx, bench, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(conformance.Compare(c, here, got)) == 0
 }
 
 // judge fails the test for each difference, unless the case is known to fail:

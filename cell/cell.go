@@ -69,8 +69,7 @@ type Spec struct {
 const (
 	DefaultMemory = 64 * spaceos.MiB
 	minMemory     = 1 * spaceos.MiB
-	// maxMemory keeps the page tables' slot, an eighth of the memory, below
-	// the guest's RAM at 4 GiB.
+	// maxMemory bounds what KVM and the runner keep for each page.
 	maxMemory = 16 * spaceos.GiB
 	maxTime   = 366 * 24 * time.Hour
 	minTime   = time.Millisecond

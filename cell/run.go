@@ -26,12 +26,14 @@ type owner struct {
 	started int64 // CLOCK_MONOTONIC in ns
 	program *os.File
 	size    int64
-	server  *world.Server
-	control *os.File
-	worldFD int
-	pid     int
-	ctrlZ   chan os.Signal // SIGTSTP, while the runner runs
-	report  Report
+
+	executable bool // the program's permissions say so
+	server     *world.Server
+	control    *os.File
+	worldFD    int
+	pid        int
+	ctrlZ      chan os.Signal // SIGTSTP, while the runner runs
+	report     Report
 }
 
 // Run runs a payload to its end. An error says that it did not start, or that
@@ -107,7 +109,7 @@ func (o *owner) openProgram() error {
 		f.Close()
 		return &Failure{StatusNotRunnable, err}
 	}
-	o.program, o.size = f, info.Size()
+	o.program, o.size, o.executable = f, info.Size(), info.Mode()&0o111 != 0
 	o.report.Program = "/app/" + filepath.Base(path)
 	return nil
 }
@@ -219,7 +221,7 @@ func (o *owner) send() error {
 	s := &o.spec
 	err := writeMessage(o.control, &setup{
 		Path: []byte(o.report.Program), Args: toBytes(s.Args), Env: toBytes(s.Env), Size: o.size,
-		Seed: s.Seed, Clock: s.Clock, Frozen: s.Frozen, NoHugePages: s.NoHugePages, Trace: s.Trace,
+		Seed: s.Seed, Clock: s.Clock, Frozen: s.Frozen, NoHugePages: s.NoHugePages, NotExecutable: !o.executable, Trace: s.Trace,
 	})
 	if err != nil {
 		return fail(StatusFailure, "talking to the runner: %w", err)

@@ -100,12 +100,16 @@ func (r *runner) run(control io.Reader) error {
 		}
 		return err
 	}
+	if r.setup.NotExecutable {
+		r.result.Refused = "is not executable: make it so with chmod +x"
+		return nil
+	}
 	thread := r.process.Main()
 	thread.Attach(processor{r.cpu})
 	*r.cpu.Regs() = vmm.Regs(regs)
 	go r.obey(control)
 	if foreground() != 0 {
-		go r.hearTerminal()
+		r.hearTerminal()
 	}
 	// A thread of the payload is a thread of ours, this one.
 	runtime.LockOSThread()
@@ -125,6 +129,9 @@ func (r *runner) build() error {
 		Stdin:   0, Stdout: 1, Stderr: 2,
 		Args: append([]string{path}, toStrings(s.Args)...), Env: toStrings(s.Env), Path: path,
 		HugePages: !s.NoHugePages,
+	}
+	if !s.Frozen {
+		cfg.CPUTime = threadCPU // the payload's calls are served on its thread
 	}
 	if s.Trace {
 		cfg.Trace = os.Stderr

@@ -77,13 +77,15 @@ func (o *owner) takeTerminal() {
 	}
 }
 
-// hearTerminal passes the terminal's signals on to the payload.
+// hearTerminal passes the terminal's signals on to the payload, from now on.
 func (r *runner) hearTerminal() {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
-	for s := range signals {
-		if n, ok := s.(syscall.Signal); ok {
-			r.signal(int(n))
+	go func() {
+		for s := range signals {
+			if n, ok := s.(syscall.Signal); ok {
+				r.signal(int(n))
+			}
 		}
-	}
+	}()
 }

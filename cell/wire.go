@@ -29,7 +29,10 @@ type setup struct {
 	Clock       time.Time
 	Frozen      bool
 	NoHugePages bool
-	Trace       bool
+	// NotExecutable says that the file lacks the permission: the program is
+	// refused when nothing worse is wrong with it.
+	NotExecutable bool
+	Trace         bool
 }
 
 // order is every later message to the runner.

@@ -1,7 +1,9 @@
 package libos
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -41,16 +43,25 @@ type nativeTwin struct {
 }
 
 var buildNative = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "spaceos-native")
+	// Named by its source, so that runs share it and leave one file behind.
+	source, err := os.ReadFile("testdata/native.c")
 	if err != nil {
 		return "", err
 	}
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("spaceos-native-%x", sha256.Sum256(source)))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
 	bin := filepath.Join(dir, "native")
-	out, err := exec.Command("musl-gcc", "-static", "-O1", "-o", bin, "testdata/native.c").CombinedOutput()
+	if _, err := os.Stat(bin); err == nil {
+		return bin, nil
+	}
+	made := fmt.Sprintf("%s.%d", bin, os.Getpid())
+	out, err := exec.Command("musl-gcc", "-static", "-O1", "-o", made, "testdata/native.c").CombinedOutput()
 	if err != nil {
 		return "", &os.PathError{Op: string(out), Path: bin, Err: err}
 	}
-	return bin, nil
+	return bin, os.Rename(made, bin)
 })
 
 // newNativeTwin starts Linux's side with root as its root folder. Its standard

@@ -36,6 +36,8 @@ type Config struct {
 	Env  []string
 	Path string // the program's path in the world, for AT_EXECFN and /proc/self/exe
 
+	CPUTime func() time.Duration // processor time of the main thread; nil: the clock's, less waits
+
 	HugePages bool       // back large anonymous maps with huge pages
 	Platform  Platform   // what the auxiliary vector says of the processor
 	Trace     io.Writer  // one line a call, as strace prints it; nil: none

@@ -116,7 +116,10 @@ func (p *Process) back(r *region, page, length uint64) touchResult {
 		return touchOOM
 	}
 	p.mem.backed.add(start, end)
-	r.next, r.chunk = end, end-start
+	if page != r.next {
+		r.run = 0
+	}
+	r.next, r.run = end, r.run+end-start
 	if r.file != nil {
 		return p.fill(r, start, end, page)
 	}
@@ -140,7 +143,7 @@ func (p *Process) backHuge(r *region, page uint64) bool {
 		return false // what is left may do for smaller pages
 	}
 	p.mem.backed.add(start, start+HugeSize)
-	r.next, r.chunk = start+HugeSize, maxChunk
+	r.next, r.run = start+HugeSize, r.run+HugeSize
 	return true
 }
 
@@ -150,8 +153,10 @@ func (p *Process) backHuge(r *region, page uint64) bool {
 func (p *Process) chunkAround(r *region, page, length uint64) (start, end uint64, result touchResult) {
 	low, high := page&^(minChunk-1), page&^(minChunk-1)+minChunk
 	if page == r.next {
-		r.chunk = min(max(2*r.chunk, minChunk), maxChunk)
-		low, high = page, page+r.chunk
+		// Half of what came in sequence: what is backed in vain is at most a
+		// third of it.
+		ahead := min(max(r.run/2&^(minChunk-1), minChunk), maxChunk)
+		low, high = page, page+ahead
 	}
 	high = max(high, page+min(length, maxChunk))
 	high = (min(high, r.end) + PageSize - 1) &^ (PageSize - 1)

@@ -36,7 +36,7 @@ type region struct {
 	file       pager // nil: anonymous
 	off        int64 // position of start in file
 
-	next, chunk uint64 // sequential faults: where the next is expected, how much the last one backed
+	next, run uint64 // faults in sequence: where the next is expected, how many bytes they backed so far
 }
 
 func (r *region) length() uint64 { return r.end - r.start }
@@ -122,7 +122,7 @@ func (l *regionList) split(addr uint64) int {
 	}
 	low := l.list[i]
 	high := *low
-	high.start, high.next, high.chunk = addr, 0, 0
+	high.start, high.next, high.run = addr, 0, 0
 	if low.file != nil {
 		high.off = low.fileOffset(addr)
 		low.file.Retain()
@@ -174,7 +174,7 @@ func (l *regionList) join(first, last int) {
 		if !low.joins(high) {
 			continue
 		}
-		low.end, low.next, low.chunk = high.end, high.next, high.chunk
+		low.end, low.next, low.run = high.end, high.next, high.run
 		if high.file != nil {
 			high.file.Release()
 		}

@@ -77,10 +77,12 @@ func (p *Process) read(kind clockKind, tick time.Duration) time.Duration {
 	return now / tick * tick
 }
 
-// cpuTime is the time that the program ran: until the machine meters it, the
-// time since its start less that spent in waits is what the world's clock
-// knows.
+// cpuTime is the processor time of the program, as far as the machine meters
+// it; otherwise the time since its start less that spent in waits.
 func (p *Process) cpuTime() time.Duration {
+	if p.cfg.CPUTime != nil {
+		return p.cfg.CPUTime()
+	}
 	return max(p.cfg.Clock.Uptime()-p.ident.started-p.ident.waited, 0)
 }
 

@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"spaceos/world"
 )
 
 const (
@@ -89,8 +91,10 @@ func (l *traceLine) argument(i int, value uint64, e errno) string {
 		return fmt.Sprint(v)
 	case ArgOffset:
 		return fmt.Sprint(int64(v))
-	case ArgPath, ArgString:
-		return l.t.peekString(v)
+	case ArgPath:
+		return l.t.peekString(v, world.PathMax)
+	case ArgString:
+		return l.t.peekString(v, traceString)
 	case ArgBufIn, ArgBufOut:
 		n := l.next(i, ArgSize)
 		if arg.Kind == ArgBufOut {
@@ -183,16 +187,16 @@ func quote(b []byte, cut bool) string {
 	return s.String()
 }
 
-// peekString shows a string of the guest.
-func (t *Thread) peekString(addr uint64) string {
-	b := t.peek(addr, traceString+1)
+// peekString shows at most n bytes of a string of the guest.
+func (t *Thread) peekString(addr uint64, n int) string {
+	b := t.peek(addr, n+1)
 	if end := strings.IndexByte(string(b), 0); end >= 0 {
 		return quote(b[:end], false)
 	}
 	if len(b) == 0 {
 		return pointer(addr)
 	}
-	return quote(b, true)
+	return quote(b[:min(len(b), n)], true)
 }
 
 // peekBuffer shows n bytes of the guest.

@@ -16,6 +16,9 @@ const (
 	ramSlot = 1
 	ramBase = 4 << 30
 	tssAddr = 0xfffbd000
+	// maxTableRoom keeps the system slot far below all of these; so many tables
+	// map half a tebibyte of small pages.
+	maxTableRoom = 1 << 30
 )
 
 // SystemBase is the first address of the system pages, in the last 16 MiB of

@@ -130,7 +130,7 @@ func (m *Machine) configure() error {
 // touched.
 func (m *Machine) allocate() error {
 	blocks := (m.limit + hugeSize - 1) / hugeSize
-	tableRoom := m.limit/8 + 1<<20
+	tableRoom := min(m.limit/8+1<<20, maxTableRoom)
 	var err error
 	if m.sys, err = reserve(systemPages*PageSize + tableRoom); err != nil {
 		return err

@@ -137,6 +137,13 @@ func badPrograms() []badInput {
 			"$D/program is not an ELF program: build it as a static program for x86-64 Linux"},
 		{"a script", program(func(p place) string { return p.write("program", []byte("#!/bin/sh\n")) }), 126,
 			"$D/program is a script, not an ELF program: a cell has no interpreter; build a static program for x86-64 Linux"},
+		{"not executable", program(func(p place) string {
+			path := p.build("musl-gcc", "-static")
+			if err := os.Chmod(path, 0o644); err != nil {
+				p.t.Fatal(err)
+			}
+			return path
+		}), 126, "$D/program is not executable: make it so with chmod +x"},
 		{"an object file", program(func(p place) string { return p.build("gcc", "-c") }), 126,
 			"$D/program is an object file, not a program: link it (static, for x86-64 Linux)"},
 		{"dynamically linked", program(func(p place) string { return p.build("gcc") }), 126,

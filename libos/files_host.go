@@ -159,7 +159,8 @@ const maxFileSize = 1<<44 - PageSize
 // maxBytes is s_maxbytes of where the file lies; MAX_LFS_FILESIZE for devices
 // and pipes (include/linux/fs.h).
 func (f *openFile) maxBytes() int64 {
-	if f.isRegular() || f.isDir() {
+	onDisk := f.mount != world.MountTmp.String() // tmpfs has no limit of its own
+	if onDisk && (f.isRegular() || f.isDir()) {
 		return maxFileSize
 	}
 	return math.MaxInt64

@@ -264,7 +264,7 @@ func seekIn(f *openFile, off int64, whence int32, size int64) (int64, errno) {
 			off = size
 		}
 	}
-	if off < 0 || off > maxFileSize {
+	if off < 0 || off > f.maxBytes() {
 		return 0, unix.EINVAL
 	}
 	f.pos = off

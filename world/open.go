@@ -167,6 +167,8 @@ func (s *Server) openFound(f found, slash bool, how openHow, resp *Response) err
 			s.opened(&handle{dir: d, kind: KindDir, mount: d.mount}, f.node, resp)
 		}
 		return e
+	case how.write() && !how.truncate && f.mem != nil && f.mem.program:
+		return unix.ETXTBSY // it runs (do_dentry_open asks this before the mount)
 	case (how.write() || how.truncate) && f.at.mount.readOnly && !f.device():
 		return unix.EROFS
 	}

@@ -83,6 +83,8 @@ func (k Kernel) arguments(m Machine, initrd, console, port string) []string {
 		m.Memory = 2048
 	}
 	return []string{
+		// One thread: with several, this QEMU (7.2) corrupts the memory of a
+		// machine that runs machines, once in a few minutes.
 		"-accel", "tcg,thread=single", "-cpu", "max,+svm", "-smp", fmt.Sprint(m.CPUs), "-m", fmt.Sprint(m.Memory),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-kernel", k.Image, "-initrd", initrd, "-append", commandLine,

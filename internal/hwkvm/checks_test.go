@@ -143,7 +143,7 @@ func (b *builder) conformance(spaceos string) check {
 		b.t.Fatal(err)
 	}
 	const facts = "/linux.gob"
-	const limit = 4 * time.Minute
+	const limit = 7 * time.Minute
 	j := Job{
 		Name:  "conformance",
 		Args:  []string{"/bin/cases", "-test.v=test2json", "-test.timeout=" + limit.String()},

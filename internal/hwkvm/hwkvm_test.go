@@ -35,7 +35,7 @@ type check struct {
 }
 
 func TestOnEmulatedSVM(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
 	defer cancel()
 	kernel, err := Fetch(ctx, filepath.Join(root(t), "build", "hwkvm"))
 	if err != nil {

@@ -54,9 +54,10 @@ func (v *VM) SetMemoryRegion(r MemoryRegion, mem []byte) error {
 }
 
 type enableCap struct {
-	cap, flags uint32
-	args       [4]uint64
-	_          [64]uint8
+	cap  uint32
+	_    uint32 // flags
+	args [4]uint64
+	_    [64]uint8
 }
 
 // EnableCap switches on a capability of the machine.
@@ -66,9 +67,10 @@ func (v *VM) EnableCap(c Cap, arg uint64) error {
 }
 
 type msrFilterRange struct {
-	flags, count, base uint32
-	_                  uint32
-	bitmap             uintptr
+	flags, count uint32
+	_            uint32 // base
+	_            uint32
+	bitmap       uintptr
 }
 
 type msrFilter struct {
@@ -157,9 +159,10 @@ type xcr struct {
 }
 
 type xcrs struct {
-	count, flags uint32
-	xcrs         [16]xcr
-	_            [16]uint64
+	count uint32
+	_     uint32 // flags
+	xcrs  [16]xcr
+	_     [16]uint64
 }
 
 // SetXCR0 chooses the state components that XSAVE covers.

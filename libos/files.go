@@ -16,7 +16,6 @@ type openFile struct {
 	pos   int64
 	obj   object
 	mount string // name under which bytes are counted
-	flock int    // LOCK_SH or LOCK_EX, 0: none
 
 	// handle of the world, if world is set: the node as a starting point of
 	// paths and for requests on the open file.

@@ -45,9 +45,6 @@ func sysMadvise(t *Thread, a args) (uint64, errno) {
 	return 0, missing
 }
 
-// dontneedLocked is MADV_DONTNEED_LOCKED.
-const dontneedLocked = 24
-
 // madvDontneedLocked is MADV_DONTNEED_LOCKED.
 const madvDontneedLocked = 24
 

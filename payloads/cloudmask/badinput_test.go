@@ -207,7 +207,7 @@ func TestAWrongModelWithAGoodChecksumDoesNoHarm(t *testing.T) {
 			t.Errorf("status %d: %s", r.status, r.stderr)
 		}
 		if t.Failed() {
-			t.Fatal(fmt.Sprintf("byte %d changed", i))
+			t.Fatalf("byte %d changed", i)
 		}
 	}
 	if refused == 0 {

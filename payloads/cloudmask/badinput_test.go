@@ -2,7 +2,6 @@ package cloudmask
 
 import (
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
 	"os"

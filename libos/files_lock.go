@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxLocks bounds the locks that a process holds; beyond it ENOLCK.
+// maxLocks bounds the locks that a process holds; what would add to it then is
+// ENOLCK.
 const maxLocks = 4096
 
 // inode names a node of the world for locks.
@@ -235,10 +236,7 @@ func (t *Thread) setLock(w recordLock, kind int16, wait bool) errno {
 			return e
 		}
 	}
-	if len(lt.records) >= maxLocks {
-		return unix.ENOLCK
-	}
-	var kept []recordLock
+	kept := make([]recordLock, 0, len(lt.records)+2)
 	for _, l := range lt.records {
 		if l.ino != w.ino || l.owner != w.owner || l.end < w.start || l.start > w.end {
 			kept = append(kept, l)
@@ -257,6 +255,9 @@ func (t *Thread) setLock(w recordLock, kind int16, wait bool) errno {
 	}
 	if kind != unix.F_UNLCK {
 		kept = append(kept, w)
+	}
+	if len(kept) > maxLocks && len(kept) > len(lt.records) {
+		return unix.ENOLCK // also for giving back the middle of a lock, which leaves two
 	}
 	lt.records = kept
 	return 0

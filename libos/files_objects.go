@@ -28,8 +28,8 @@ func (inWorld) stat(p *Process, f *openFile) (world.Stat, errno) {
 func (inWorld) ready(*openFile) (int16, int) { return always, -1 }
 func (inWorld) close(*Process, *openFile)    {}
 
-// textFile has its whole content in memory: KindText, and the files of /proc
-// as they were when they were opened.
+// textFile has its whole content in memory: KindText, and /proc/meminfo as it
+// was when it was opened. Both are short.
 type textFile struct {
 	inWorld
 	text string

@@ -125,7 +125,7 @@ func (f *openFile) isPipe() bool {
 // isRegular says whether the description is a regular file.
 func (f *openFile) isRegular() bool {
 	switch obj := f.obj.(type) {
-	case *hostFile, *textFile:
+	case *hostFile, *textFile, *mapsFile:
 		return true
 	case *stream:
 		return obj.regular

@@ -3,30 +3,164 @@ package libos
 import (
 	"fmt"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
-// mapsText is /proc/self/maps as fs/proc/task_mmu.c prints it. Devices and
-// inode numbers are zero.
-func (p *Process) mapsText() string {
-	const nameColumn = 73 // 25 + 6 pointers of 8 bytes
-	var text strings.Builder
-	for _, r := range p.mem.regions.list {
-		off := uint64(0)
-		if r.file != nil {
-			off = uint64(r.off)
-		}
-		line := fmt.Sprintf("%08x-%08x %s %08x 00:00 0 ", r.start, r.end, r.mode(), off)
-		if name := p.regionName(r); name != "" {
-			line = fmt.Sprintf("%-*s%s", nameColumn, line, name)
-		}
-		text.WriteString(line + "\n")
+// mapsFile is /proc/self/maps. It holds no text: a read makes its lines from
+// the map as it is then, and what is kept between reads is where they ended, as
+// in a seq_file (fs/seq_file.c). A read gives no more than a page of lines, or
+// one longer line. Reads in sequence cost what they give; one from another
+// position goes over the map once from its start, at most maxRegions lines.
+type mapsFile struct {
+	inWorld
+	pos  int64    // where the last read ended
+	next uint64   // the line at pos is of the first region that ends above this
+	cut  int      // bytes of the line in front that were given, if it was too long for the buffer
+	part mapsLine // that line, without its name
+}
+
+// mapsLine is a line of maps: what fs/proc/task_mmu.c prints of a region.
+type mapsLine struct {
+	start, end uint64
+	mode       [4]byte
+	off        uint64
+	name       string
+}
+
+// nameColumn is where a name begins: 25 + 6 pointers of 8 bytes.
+const nameColumn = 73
+
+func (p *Process) mapsLine(r *region) mapsLine {
+	l := mapsLine{start: r.start, end: r.end, mode: r.mode(), name: p.regionName(r)}
+	if r.file != nil {
+		l.off = uint64(r.off)
 	}
-	return text.String()
+	return l
+}
+
+// appendFixed appends what stands before the name. Devices and inode numbers
+// are zero.
+func (l *mapsLine) appendFixed(b []byte) []byte {
+	return fmt.Appendf(b, "%08x-%08x %s %08x 00:00 0 ", l.start, l.end, l.mode[:], l.off)
+}
+
+// appendTo appends the line.
+func (l *mapsLine) appendTo(b []byte) []byte {
+	from := len(b)
+	b = l.appendFixed(b)
+	if l.name == "" {
+		return append(b, '\n')
+	}
+	for len(b)-from < nameColumn {
+		b = append(b, ' ')
+	}
+	// What would look like another line is escaped, as seq_path does.
+	for name := l.name; name != ""; {
+		piece, rest, escaped := strings.Cut(name, "\n")
+		b = append(b, piece...)
+		if escaped {
+			b = append(b, `\012`...)
+		}
+		name = rest
+	}
+	return append(b, '\n')
+}
+
+// length is that of the line, which is not made for it.
+func (l *mapsLine) length() int64 {
+	var room [128]byte
+	fixed := len(l.appendFixed(room[:0]))
+	if l.name == "" {
+		return int64(fixed + 1)
+	}
+	return int64(max(fixed, nameColumn) + len(l.name) + len(`\012`[1:])*strings.Count(l.name, "\n") + 1)
+}
+
+// line gives the line at the cursor, and false at the end.
+func (x *mapsFile) line(p *Process) (mapsLine, bool) {
+	if x.cut > 0 {
+		l := x.part
+		if r := p.mem.regions.at(l.start); r != nil {
+			l.name = p.regionName(r)
+		}
+		return l, true
+	}
+	list := p.mem.regions.list
+	i := p.mem.regions.from(x.next)
+	if i == len(list) {
+		return mapsLine{}, false
+	}
+	return p.mapsLine(list[i]), true
+}
+
+// gave moves the cursor behind n more bytes of line l, of which that is all or
+// not.
+func (x *mapsFile) gave(l mapsLine, n int, all bool) {
+	x.pos += int64(n)
+	if all {
+		x.next, x.cut, x.part = l.end, 0, mapsLine{}
+		return
+	}
+	l.name = "" // it may be long, and the region's file gone before the next read
+	x.cut, x.part = x.cut+n, l
+}
+
+// moveTo puts the cursor at a position: traverse() of fs/seq_file.c.
+func (x *mapsFile) moveTo(p *Process, off int64) {
+	if off == x.pos && off != 0 {
+		return
+	}
+	*x = mapsFile{}
+	for x.pos < off {
+		l, ok := x.line(p)
+		if !ok {
+			x.pos = off
+			return
+		}
+		n := l.length()
+		x.gave(l, int(min(n, off-x.pos)), n <= off-x.pos)
+	}
+}
+
+func (x *mapsFile) read(t *Thread, _ *openFile, b *buffers, off int64) (int, errno) {
+	x.moveTo(t.p, off)
+	total := 0
+	var raw []byte
+	for b.left > 0 {
+		l, ok := x.line(t.p)
+		if !ok {
+			break
+		}
+		raw = l.appendTo(raw[:0])
+		rest := raw[min(x.cut, len(raw)-1):] // its name may have become shorter
+		if total > 0 && total+len(rest) > PageSize {
+			break
+		}
+		n := b.put(rest)
+		if n == 0 {
+			return partial(total, unix.EFAULT)
+		}
+		x.gave(l, n, n == len(rest))
+		total += n
+	}
+	return total, 0
+}
+
+func (x *mapsFile) write(*Thread, *openFile, *buffers, int64) (int, errno) {
+	return 0, unix.EIO
+}
+
+func (x *mapsFile) seek(_ *Process, f *openFile, off int64, whence int32) (int64, errno) {
+	if whence != unix.SEEK_SET && whence != unix.SEEK_CUR {
+		return 0, unix.EINVAL
+	}
+	return seekIn(f, off, whence, 0)
 }
 
 // mode is a region's permissions as maps shows them.
-func (r *region) mode() string {
-	mode := []byte("---p")
+func (r *region) mode() [4]byte {
+	mode := [4]byte{'-', '-', '-', 'p'}
 	for i, prot := range []Prot{ProtRead, ProtWrite, ProtExec} {
 		if r.prot&prot != 0 {
 			mode[i] = "rwx"[i]
@@ -35,14 +169,13 @@ func (r *region) mode() string {
 	if r.flags&regionShared != 0 {
 		mode[3] = 's'
 	}
-	return string(mode)
+	return mode
 }
 
 func (p *Process) regionName(r *region) string {
 	switch {
 	case r.file != nil:
-		// What would look like another line is escaped, as seq_path does.
-		return strings.ReplaceAll(r.file.Name(), "\n", `\012`)
+		return r.file.Name()
 	case r.flags&regionHeap != 0:
 		return "[heap]"
 	case r.end == p.mem.stackTop:

@@ -119,7 +119,7 @@ func (p *Process) opened(r world.Response, flags uint32) *openFile {
 	case world.KindRandom:
 		f.obj = randomDevice{}
 	case world.KindMaps:
-		f.obj = &textFile{text: p.mapsText(), proc: true}
+		f.obj = &mapsFile{}
 	case world.KindMeminfo:
 		f.obj = &textFile{text: p.meminfoText(), proc: true}
 	default: // KindText, and a link that O_PATH opened

@@ -13,13 +13,14 @@ const maxDescriptors = 1 << 20
 // fileTable is what files_struct and fs_struct are in Linux: descriptors,
 // working folder and umask of the process.
 type fileTable struct {
-	fds     []descriptor
-	cwd     world.Handle
-	cwdPath string // as it was at chdir
-	umask   uint32
-	locks   lockTable
-	scratch int64 // bytes in /tmp, as the world last said
-	pipes   uint64
+	fds       []descriptor
+	cwd       world.Handle
+	cwdPath   string // as it was at chdir
+	umask     uint32
+	locks     lockTable
+	scratch   int64  // bytes in /tmp, as the world last said
+	pipes     uint64 // made so far
+	pipeBytes int    // capacity of those that are open
 }
 
 // descriptor is one slot of the table; a nil file is a free one.

@@ -9,6 +9,12 @@ import (
 const (
 	// pipeCapacity is PIPE_DEF_BUFFERS pages (include/linux/pipe_fs_i.h).
 	pipeCapacity = 64 << 10
+	// The capacities of all pipes count against two limits, as those of one
+	// user do (pipe(7), pipe-user-pages-soft and -hard): beyond the first a new
+	// pipe has a page, beyond the second there is none (ENFILE). What is in
+	// pipes is memory of the host that --memory does not count.
+	pipesSoft = 1 << 20
+	pipesHard = 4 << 20
 	// pipeAtomic is PIPE_BUF: writes up to this size are whole (pipe(7)).
 	pipeAtomic = 4096
 	// pipeDevice is st_dev of pipes; no device of the world has it.
@@ -17,14 +23,15 @@ const (
 
 // pipe is a pipe inside the process: a ring of bytes.
 type pipe struct {
-	ring    []byte // pipeCapacity once something is written
-	start   int
-	length  int
-	readers int // descriptions that read
-	writers int
-	number  uint64
-	mode    uint32            // permissions
-	times   [3]world.Timespec // access, modification, change
+	ring     []byte // of whole pages, as many as were needed since it was empty
+	start    int
+	length   int
+	capacity int
+	readers  int // descriptions that read
+	writers  int
+	number   uint64
+	mode     uint32            // permissions
+	times    [3]world.Timespec // access, modification, change
 }
 
 // pipeEnd is one description of a pipe.
@@ -52,15 +59,32 @@ func (t *Thread) makePipe(addr uint64, flags int32) (uint64, errno) {
 	if e != 0 {
 		return 0, e
 	}
+	capacity := p.pipeRoom()
+	if capacity == 0 {
+		return 0, unix.ENFILE
+	}
 	if e := p.write32(addr, uint32(first), uint32(second)); e != 0 {
 		return 0, e
 	}
 	now := p.cfg.Clock.Now()
 	p.files.pipes++
-	pp := &pipe{readers: 1, writers: 1, number: p.files.pipes, mode: 0o600, times: sameTimes(timespecOf(now))}
+	p.files.pipeBytes += capacity
+	pp := &pipe{capacity: capacity, readers: 1, writers: 1, number: p.files.pipes, mode: 0o600, times: sameTimes(timespecOf(now))}
 	p.install(first, &openFile{refs: 1, flags: unix.O_RDONLY | status, obj: &pipeEnd{pipe: pp}, mount: "pipe"}, cloexec)
 	p.install(second, &openFile{refs: 1, flags: unix.O_WRONLY | status, obj: &pipeEnd{pipe: pp, writes: true}, mount: "pipe"}, cloexec)
 	return 0, 0
+}
+
+// pipeRoom is the capacity that a new pipe gets; 0: there may be no more pipes
+// (alloc_pipe_info of fs/pipe.c).
+func (p *Process) pipeRoom() int {
+	switch used := p.files.pipeBytes; {
+	case used+pipeCapacity <= pipesSoft:
+		return pipeCapacity
+	case used+PageSize <= pipesHard:
+		return PageSize
+	}
+	return 0
 }
 
 // await waits for another end to do something. With one thread nothing but a
@@ -92,25 +116,37 @@ func (e *pipeEnd) read(t *Thread, f *openFile, b *buffers, _ int64) (int, errno)
 		if n == 0 {
 			return partial(total, unix.EFAULT)
 		}
-		pp.start = (pp.start + n) % pipeCapacity
+		pp.start = (pp.start + n) % len(pp.ring)
 		pp.length -= n
 		total += n
 	}
+	pp.shrink()
 	return total, 0
 }
 
 // front is what can be read without wrapping.
 func (pp *pipe) front() []byte {
-	return pp.ring[pp.start:min(pp.start+pp.length, pipeCapacity)]
+	return pp.ring[pp.start:min(pp.start+pp.length, len(pp.ring))]
 }
 
-// back is what can be written without wrapping.
-func (pp *pipe) back() []byte {
-	if pp.ring == nil {
-		pp.ring = make([]byte, pipeCapacity)
+// back is where the next of n bytes can be written without wrapping; there is
+// room for them.
+func (pp *pipe) back(n int) []byte {
+	if need := (pp.length + n + PageSize - 1) &^ (PageSize - 1); need > len(pp.ring) {
+		grown := make([]byte, min(max(need, 2*len(pp.ring)), pp.capacity))
+		first := copy(grown, pp.front())
+		copy(grown[first:], pp.ring[:pp.length-first])
+		pp.ring, pp.start = grown, 0
 	}
-	end := (pp.start + pp.length) % pipeCapacity
-	return pp.ring[end:min(end+pipeCapacity-pp.length, pipeCapacity)]
+	end := (pp.start + pp.length) % len(pp.ring)
+	return pp.ring[end:min(end+n, len(pp.ring))]
+}
+
+// shrink gives memory back when nothing is in the pipe; a page may stay.
+func (pp *pipe) shrink() {
+	if pp.length == 0 && len(pp.ring) > PageSize {
+		pp.ring, pp.start = nil, 0
+	}
 }
 
 func (e *pipeEnd) write(t *Thread, f *openFile, b *buffers, _ int64) (int, errno) {
@@ -121,16 +157,16 @@ func (e *pipeEnd) write(t *Thread, f *openFile, b *buffers, _ int64) (int, errno
 			t.raise(int(unix.SIGPIPE))
 			return partial(total, unix.EPIPE)
 		}
-		room := pipeCapacity - pp.length
+		room := pp.capacity - pp.length
 		if room == 0 || total == 0 && b.left <= pipeAtomic && uint64(room) < b.left {
 			if e := e.await(t, f); e != 0 {
 				return partial(total, e)
 			}
 			continue
 		}
-		back := pp.back()
-		n := b.take(back[:min(uint64(len(back)), b.left)])
+		n := b.take(pp.back(int(min(uint64(room), b.left))))
 		if n == 0 {
+			pp.shrink()
 			return partial(total, unix.EFAULT)
 		}
 		pp.length += n
@@ -151,7 +187,7 @@ func (e *pipeEnd) stat(*Process, *openFile) (world.Stat, errno) {
 func (e *pipeEnd) ready(*openFile) (events int16, host int) {
 	pp := e.pipe
 	if e.writes {
-		if pipeCapacity-pp.length >= pipeAtomic {
+		if pp.capacity-pp.length >= pipeAtomic {
 			events |= unix.POLLOUT | pollWrNorm
 		}
 		if pp.readers == 0 {
@@ -168,11 +204,18 @@ func (e *pipeEnd) ready(*openFile) (events int16, host int) {
 	return events, -1
 }
 
-func (e *pipeEnd) close(*Process, *openFile) {
+func (e *pipeEnd) close(p *Process, _ *openFile) {
+	pp := e.pipe
 	if e.writes {
-		e.pipe.writers--
+		pp.writers--
 	} else {
-		e.pipe.readers--
+		pp.readers--
+	}
+	if pp.readers == 0 { // nobody will see what is in it
+		pp.ring = nil
+	}
+	if pp.readers+pp.writers == 0 {
+		p.files.pipeBytes -= pp.capacity
 	}
 }
 
@@ -180,7 +223,7 @@ func (e *pipeEnd) close(*Process, *openFile) {
 func (f *openFile) pipeSize() (uint64, errno) {
 	switch obj := f.obj.(type) {
 	case *pipeEnd:
-		return pipeCapacity, 0
+		return uint64(obj.pipe.capacity), 0
 	case *stream:
 		n, err := unix.FcntlInt(uintptr(obj.fd), unix.F_GETPIPE_SZ, 0)
 		return uint64(n), hostErrno(err)

@@ -10,11 +10,22 @@ import (
 
 // folder is an open folder. The world keeps its listing as it was when it was
 // read from the start, so that removing names meanwhile hides none of the
-// others; here is one page of it.
-type folder struct {
-	inWorld
-	page  []world.Entry
-	first int64 // position of page[0]
+// others.
+type folder struct{ inWorld }
+
+// listingPage is a page of the listing of one folder: the last that the process
+// asked for, as a page is many times what a descriptor may cost the host.
+type listingPage struct {
+	of      *openFile
+	entries []world.Entry
+	first   int64 // position of entries[0]
+}
+
+// close lets go of the page, if it is this folder's.
+func (*folder) close(p *Process, f *openFile) {
+	if p.files.listing.of == f {
+		p.files.listing = listingPage{}
+	}
 }
 
 func (*folder) read(*Thread, *openFile, *buffers, int64) (int, errno)  { return 0, unix.EISDIR }
@@ -38,15 +49,16 @@ func (*folder) seek(_ *Process, f *openFile, off int64, whence int32) (int64, er
 
 // entries gives the listing from the cursor on, as far as it is here; none at
 // the end. A read from the start lists the folder anew.
-func (d *folder) entries(p *Process, f *openFile) ([]world.Entry, errno) {
-	if f.pos == 0 || f.pos < d.first || f.pos >= d.first+int64(len(d.page)) {
+func (p *Process) entries(f *openFile) ([]world.Entry, errno) {
+	l := &p.files.listing
+	if l.of != f || f.pos == 0 || f.pos < l.first || f.pos >= l.first+int64(len(l.entries)) {
 		r := p.ask(world.Request{Op: world.OpList, Dir: f.handle, Offset: f.pos})
 		if r.Errno != 0 {
 			return nil, r.Errno
 		}
-		d.page, d.first = r.Entries, f.pos
+		*l = listingPage{f, r.Entries, f.pos}
 	}
-	return d.page[f.pos-d.first:], 0
+	return l.entries[f.pos-l.first:], 0
 }
 
 // direntType is d_type of an entry.
@@ -97,13 +109,12 @@ func (t *Thread) getdents(a args, encode func(*world.Entry, int64) []byte) (uint
 	if e != 0 {
 		return 0, e
 	}
-	d, ok := f.obj.(*folder)
-	if !ok {
+	if !f.isDir() {
 		return 0, unix.ENOTDIR
 	}
 	done := int64(0)
 	for {
-		list, e := d.entries(p, f)
+		list, e := p.entries(f)
 		if e == 0 && len(list) == 0 {
 			break
 		}

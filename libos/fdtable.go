@@ -18,9 +18,11 @@ type fileTable struct {
 	cwdPath   string // as it was at chdir
 	umask     uint32
 	locks     lockTable
-	scratch   int64  // bytes in /tmp, as the world last said
-	pipes     uint64 // made so far
-	pipeBytes int    // capacity of those that are open
+	scratch   int64       // bytes in /tmp, as the world last said
+	listing   listingPage // of the folder that was last read
+	longPaths int         // bytes of descriptions' paths that are longer than shortPath
+	pipes     uint64      // made so far
+	pipeBytes int         // capacity of those that are open
 }
 
 // descriptor is one slot of the table; a nil file is a free one.

@@ -23,7 +23,7 @@ type openFile struct {
 	world  bool
 	kind   world.Kind
 	ino    inode
-	path   string // absolute, as it was when the file was opened
+	path   string // absolute, as it was when the file was opened: named
 }
 
 // object is what a description reads and writes. Offsets are where to start
@@ -63,6 +63,9 @@ func (f *openFile) release(p *Process) {
 	}
 	p.files.locks.forget(f)
 	f.obj.close(p, f)
+	if len(f.path) > shortPath {
+		p.files.longPaths -= len(f.path)
+	}
 	if f.world {
 		p.forget(f.handle)
 	}

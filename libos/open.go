@@ -80,7 +80,7 @@ func (t *Thread) open(dirfd int, addr uint64, flags, mode uint32) (uint64, errno
 		return 0, r.Errno
 	}
 	f := p.opened(r, flags)
-	f.path = p.absolute(dirfd, name)
+	f.named(p, p.absolute(dirfd, name))
 	return p.add(f, 0, flags&unix.O_CLOEXEC != 0)
 }
 
@@ -122,7 +122,9 @@ func (p *Process) opened(r world.Response, flags uint32) *openFile {
 		f.obj = &mapsFile{}
 	case world.KindMeminfo:
 		f.obj = &textFile{text: p.meminfoText(), proc: true}
-	default: // KindText, and a link that O_PATH opened
+	case world.KindLink: // O_PATH: nothing reads it
+		f.obj = &textFile{}
+	default: // KindText
 		f.obj = &textFile{text: r.Text}
 	}
 	if r.FD >= 0 && r.Kind != world.KindFile {
@@ -169,6 +171,29 @@ func (p *Process) absolute(dirfd int, name string) string {
 		base = "/"
 	}
 	return path.Join("/", base, name)
+}
+
+const (
+	// shortPath is up to how many bytes each description keeps its path; of
+	// longer ones all together have maxLongPaths. That is memory of the host
+	// which --memory does not count.
+	shortPath    = 512
+	maxLongPaths = 1 << 20
+)
+
+// named gives a description its path. One that is too long, for Linux or for
+// what is left for such, is known by its last name.
+func (f *openFile) named(p *Process, full string) {
+	f.path = full
+	if len(full) <= shortPath {
+		return
+	}
+	if len(full) < world.PathMax && p.files.longPaths+len(full) <= maxLongPaths {
+		p.files.longPaths += len(full)
+		return
+	}
+	last := path.Base(full)
+	f.path = "/.../" + last[max(0, len(last)-unix.NAME_MAX):]
 }
 
 // isDir says whether the description is a folder.

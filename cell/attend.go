@@ -19,25 +19,38 @@ const grace = time.Second
 type exited struct {
 	status unix.WaitStatus
 	usage  unix.Rusage
-	err    error
 }
 
 // attend serves the running cell and holds its limits until the runner is
-// gone.
+// gone. What the runner said is read to its end then, and no longer: whoever
+// else may hold its ends of the sockets is not waited for.
 func (o *owner) attend(ctx context.Context) error {
+	served := make(chan struct{})
 	go func() {
+		defer close(served)
 		// A runner that sends garbage loses its world and with it every call
 		// that needs it; the error has nowhere else to go.
 		_ = o.server.Serve(o.worldFD)
 	}()
-	o.hearCtrlZ()
-	defer signal.Stop(o.ctrlZ)
 	results := make(chan *result, 1)
 	go func() { results <- o.receive() }()
-	gone := make(chan exited, 1)
-	go func() { gone <- o.wait() }()
+	ordered := o.hold(ctx)
+	e := o.reap()
+	// Both calls return what has already come, and then the end (unix(7)).
+	_ = unix.Shutdown(int(o.control.Fd()), unix.SHUT_RDWR)
+	_ = unix.Shutdown(o.worldFD, unix.SHUT_RDWR)
+	<-served // its descriptor is closed next, and its number may be another's
+	return o.finish(<-results, e, ordered)
+}
 
-	var timeout <-chan time.Time
+// hold holds the limits until the runner has ended, and says for which of them
+// it was told to.
+func (o *owner) hold(ctx context.Context) (ordered cause) {
+	o.hearCtrlZ()
+	defer signal.Stop(o.ctrlZ)
+	stops, ended := make(chan unix.Signal), make(chan struct{})
+	go o.watch(stops, ended)
+	var timeout, deadline <-chan time.Time
 	if o.spec.Timeout > 0 {
 		t := time.NewTimer(o.spec.Timeout)
 		defer t.Stop()
@@ -45,8 +58,6 @@ func (o *owner) attend(ctx context.Context) error {
 	}
 	cpu := time.NewTimer(o.cpuLeft())
 	defer cpu.Stop()
-	var deadline <-chan time.Time
-	var ordered cause
 	stop := func(c cause) {
 		if ordered == "" {
 			ordered = c
@@ -57,8 +68,10 @@ func (o *owner) attend(ctx context.Context) error {
 	signals := 0
 	for {
 		select {
-		case e := <-gone:
-			return o.finish(<-results, e, ordered)
+		case <-ended:
+			return ordered
+		case sig := <-stops:
+			o.stopped(sig)
 		case <-ctx.Done():
 			stop(causeKilled)
 		case <-timeout:
@@ -79,7 +92,33 @@ func (o *owner) attend(ctx context.Context) error {
 				stop(causeKilled)
 			}
 		case <-deadline:
-			_ = unix.Kill(o.pid, unix.SIGKILL) // not reaped yet: the pid is the runner's
+			o.signalRunner(unix.SIGKILL)
+		}
+	}
+}
+
+// watch tells of the runner's stops and closes ended at its end. It does not
+// reap it: until somebody does, pid and group are the runner's.
+func (o *owner) watch(stops chan<- unix.Signal, ended chan<- struct{}) {
+	defer close(ended)
+	for {
+		sig, err := awaitChange(o.pid)
+		if err != nil || sig == 0 {
+			return
+		}
+		stops <- sig
+	}
+}
+
+// signalRunner signals the runner and what it may have started, before reap.
+func (o *owner) signalRunner(sig unix.Signal) { _ = unix.Kill(-o.pid, sig) }
+
+// reap ends the runner, if it has not ended yet, and what it may have started.
+func (o *owner) reap() (e exited) {
+	o.signalRunner(unix.SIGKILL)
+	for {
+		if _, err := unix.Wait4(o.pid, &e.status, 0, &e.usage); err != unix.EINTR {
+			return e
 		}
 	}
 }
@@ -95,19 +134,6 @@ func (o *owner) receive() *result {
 		return nil
 	}
 	return &r
-}
-
-func (o *owner) wait() (e exited) {
-	for {
-		_, e.err = unix.Wait4(o.pid, &e.status, unix.WUNTRACED, &e.usage)
-		switch {
-		case e.err == unix.EINTR:
-		case e.err == nil && e.status.Stopped():
-			o.stopped(e.status.StopSignal())
-		default:
-			return e
-		}
-	}
 }
 
 // cpuLeft is how much CPU time the runner may still use: no check is needed

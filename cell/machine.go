@@ -31,6 +31,10 @@ func (a memory) Move(from, to, length uint64) error { return outOfMemory(a.m.Mov
 
 func (a memory) View(addr, length uint64) []byte { return a.m.View(addr, length) }
 
+func (a memory) Limit() uint64 { return a.m.Limit() }
+
+func (a memory) Backed() uint64 { return a.m.Backed() }
+
 func (a memory) Usage() libos.Usage { return libos.Usage(a.m.Usage()) }
 
 func (a memory) SetScratch(bytes uint64) { a.m.SetScratch(bytes) }

@@ -32,6 +32,7 @@ type owner struct {
 	control    *os.File
 	worldFD    int
 	pid        int
+	terminal   bool           // standard input is our controlling terminal
 	ctrlZ      chan os.Signal // SIGTSTP, while the runner runs
 	report     Report
 }
@@ -40,7 +41,7 @@ type owner struct {
 // we failed (Status gives the exit status for it); the Report is then as
 // complete as it can be.
 func Run(ctx context.Context, spec Spec) (*Report, error) {
-	o := &owner{spec: spec, started: monotonic(), worldFD: -1}
+	o := &owner{spec: spec, started: monotonic(), worldFD: -1, terminal: foreground() != 0}
 	o.report = Report{Schema: ReportSchema, Engine: "kvm"}
 	o.report.Bytes = Traffic{counted(nil), counted(nil)}
 	o.report.Calls = CallCounts{counted(nil), counted(nil)}
@@ -74,7 +75,7 @@ func (o *owner) run(ctx context.Context) error {
 	defer unix.Close(o.worldFD)
 	// The runner takes a while to wake up; the world is made meanwhile.
 	if err := o.openWorld(); err != nil {
-		o.kill()
+		o.reap()
 		return err
 	}
 	defer o.server.Close()
@@ -82,7 +83,7 @@ func (o *owner) run(ctx context.Context) error {
 		o.spec.Ready()
 	}
 	if err := o.send(); err != nil {
-		o.kill()
+		o.reap()
 		return err
 	}
 	return o.attend(ctx)
@@ -227,15 +228,4 @@ func (o *owner) send() error {
 		return fail(StatusFailure, "talking to the runner: %w", err)
 	}
 	return nil
-}
-
-// kill ends the runner and waits for it.
-func (o *owner) kill() {
-	_ = unix.Kill(o.pid, unix.SIGKILL)
-	var ws unix.WaitStatus
-	for {
-		if _, err := unix.Wait4(o.pid, &ws, 0, nil); err != unix.EINTR {
-			return
-		}
-	}
 }

@@ -16,23 +16,28 @@ import (
 // (spaceos run ... | less). From then on what is typed goes to the runner,
 // the signals of Ctrl-C and Ctrl-\ among it.
 
-// stopped acts upon a runner that was stopped by the terminal; any other stop
-// is somebody's wish.
+// stopped acts upon a stop of the runner. Without a terminal, and for other
+// signals than a terminal's, it is somebody's wish: who stopped the runner
+// continues it, or its limits end it. Our own process group, which others are
+// in, is stopped only for the two reasons that a terminal has.
 func (o *owner) stopped(sig unix.Signal) {
-	if sig != unix.SIGTTIN && sig != unix.SIGTTOU && sig != unix.SIGTSTP {
+	if !o.terminal {
 		return
 	}
-	o.takeTerminal()
-	if sig == unix.SIGTSTP {
-		suspend() // Ctrl-Z: the shell shall see its job stop
+	switch fg := foreground(); {
+	case sig == unix.SIGTSTP && fg == o.pid: // Ctrl-Z: the shell shall see its job stop
+		o.takeTerminal()
+		suspend()
+		o.giveTerminal()
+	case sig == unix.SIGTTIN || sig == unix.SIGTTOU:
+		if fg != 0 && fg != o.pid && fg != unix.Getpgrp() {
+			suspend() // a job in the background waits for the shell's fg
+		}
+		o.giveTerminal() // or the runner stops again, and comes here again
+	default:
+		return
 	}
-	for sig != unix.SIGTSTP && foreground() != 0 && foreground() != unix.Getpgrp() {
-		suspend() // a job in the background waits for the shell's fg
-	}
-	if foreground() == unix.Getpgrp() {
-		_ = unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, o.pid)
-	}
-	_ = unix.Kill(-o.pid, unix.SIGCONT) // not reaped yet: the group is the runner's
+	o.signalRunner(unix.SIGCONT)
 }
 
 // suspend stops our process group until somebody continues it, by the one
@@ -47,16 +52,16 @@ func suspend() {
 // hearCtrlZ asks for the SIGTSTP of a terminal that is ours.
 func (o *owner) hearCtrlZ() {
 	o.ctrlZ = make(chan os.Signal, 1)
-	if foreground() != 0 && !signal.Ignored(unix.SIGTSTP) {
+	if o.terminal && !signal.Ignored(unix.SIGTSTP) {
 		signal.Notify(o.ctrlZ, unix.SIGTSTP)
 	}
 }
 
 // pause stops the runner with us, and lets it go on with us.
 func (o *owner) pause() {
-	_ = unix.Kill(-o.pid, unix.SIGSTOP)
+	o.signalRunner(unix.SIGSTOP)
 	suspend()
-	_ = unix.Kill(-o.pid, unix.SIGCONT)
+	o.signalRunner(unix.SIGCONT)
 }
 
 // foreground is the process group that the terminal on standard input belongs
@@ -69,10 +74,17 @@ func foreground() int {
 	return pgrp
 }
 
+// giveTerminal hands the terminal to the runner if we have it.
+func (o *owner) giveTerminal() {
+	if foreground() == unix.Getpgrp() {
+		_ = unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, o.pid)
+	}
+}
+
 // takeTerminal takes the terminal back from the runner if it has it. The
 // caller ignores SIGTTOU, or it would stop.
 func (o *owner) takeTerminal() {
-	if o.pid != 0 && foreground() == o.pid {
+	if o.terminal && o.pid != 0 && foreground() == o.pid {
 		_ = unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, unix.Getpgrp())
 	}
 }

@@ -269,6 +269,61 @@ func TestTimeoutOfAStoppedRunner(t *testing.T) {
 	}
 }
 
+// A signal to the runner stops nobody else: not the owner, not the shell.
+func TestStopOfTheRunnerIsItsOwn(t *testing.T) {
+	for _, sig := range []unix.Signal{unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGSTOP} {
+		t.Run(unix.SignalName(sig), func(t *testing.T) {
+			t.Parallel()
+			// With job control, since a shell could then continue its job.
+			cmd := shell(t, `set -m; { spaceos run --timeout=1s "$1" sleep; echo "status $?"; } </dev/null 2>&1 & wait -f $!`, guest("ends"))
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			timer := time.AfterFunc(patience, func() { killSession(t, cmd.Process.Pid) })
+			defer timer.Stop()
+			said := bufio.NewReader(stdout)
+			if line, err := said.ReadString('\n'); line != "ready\n" {
+				t.Fatalf("the payload said %q (%v) instead of ready", line, err)
+			}
+			if err := unix.Kill(runnerIn(t, cmd.Process.Pid), sig); err != nil {
+				t.Fatal(err)
+			}
+			rest, _ := io.ReadAll(said)
+			_ = cmd.Wait() // what was said tells it
+			if !strings.HasSuffix(string(rest), "\nstatus 124\n") {
+				t.Errorf("said %q, want status 124 at the end", rest)
+			}
+		})
+	}
+}
+
+// runnerIn finds the runner in a session that has one.
+func runnerIn(t *testing.T, session int) int {
+	t.Helper()
+	list := processes(t)
+	for _, p := range list {
+		for _, parent := range list {
+			if p.session == session && p.pid == p.group && p.parent == parent.pid && parent.name == "spaceos" {
+				return p.pid
+			}
+		}
+	}
+	t.Fatalf("session %d has no runner", session)
+	return 0
+}
+
+func killSession(t *testing.T, session int) {
+	for _, p := range processes(t) {
+		if p.session == session {
+			_ = unix.Kill(p.pid, unix.SIGKILL)
+		}
+	}
+}
+
 // A stop is no end: who is continued goes on.
 func TestStopAndContinue(t *testing.T) {
 	t.Parallel()

@@ -270,3 +270,29 @@ func TestBackgroundRunLeavesTheTerminalAlone(t *testing.T) {
 	x.expect("read word")
 	x.type_("exit\n")
 }
+
+// With a terminal, too, a signal to the runner alone is not the terminal's
+// Ctrl-Z.
+func TestStopOfTheRunnerInTheBackground(t *testing.T) {
+	t.Parallel()
+	x := newTerminal(t, "-i")
+	x.expect("$ ")
+	x.type_("stty -echo; spaceos run --timeout=2s $G/ends spin & wait -f $!; echo status $?\n")
+	x.expect("ready")
+	if err := unix.Kill(runnerIn(t, x.cmd.Process.Pid), unix.SIGTSTP); err != nil {
+		t.Fatal(err)
+	}
+	x.expect("status 124")
+	x.type_("exit\n")
+}
+
+// A job in the background that nobody can continue reads in vain, until its
+// limit: the kernel does not stop it (POSIX.1-2024, XSH 2.4.3).
+func TestTimeoutOfAnOrphanThatReads(t *testing.T) {
+	t.Parallel()
+	x := newTerminal(t, "-i")
+	x.expect("$ ")
+	x.type_("stty -echo; ( { spaceos run --timeout=1s $G/streams cat <&3; echo status $?; } & ) 3<&0\n")
+	x.expect("status 124")
+	x.type_("exit\n")
+}

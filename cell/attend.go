@@ -2,13 +2,16 @@ package cell
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"os/signal"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"spaceos"
 )
 
 // grace is how long a runner has to answer an order to stop before it is
@@ -156,16 +159,19 @@ func (o *owner) cpuLeft() time.Duration {
 // finish makes the report when the runner is gone.
 func (o *owner) finish(res *result, e exited, ordered cause) error {
 	o.takeTerminal()
-	o.report.Digest = o.digest()
 	o.report.Time.RunnerCPU = (e.usage.Utime.Nano() + e.usage.Stime.Nano()) / 1e3
+	// Linux counts in KiB (getrusage(2)).
+	o.report.Memory.RunnerPeak = uint64(e.usage.Maxrss) << 10
 	o.report.Memory.Limit = uint64(o.spec.Memory)
+	if res == nil || res.Refused == "" { // else it did not run, and may be of any size
+		o.report.Digest = o.digest()
+	}
 	if res != nil {
 		o.report.fill(res, o.started)
 		o.report.Host.HugePages = "off"
 		if !o.spec.NoHugePages {
 			o.report.Host.HugePages = hugePageSetting()
 		}
-		o.report.Memory.Limit = uint64(o.spec.Memory)
 		switch o.report.Ended.Cause {
 		case causeRefused, causeBroken:
 			return &Failure{o.report.Ended.Status, o.refusal()}
@@ -196,11 +202,12 @@ func died(ws unix.WaitStatus) string {
 	return fmt.Sprintf("exit status %d", ws.ExitStatus())
 }
 
-// digest names what ran.
+// digest names what ran: the file as long as it was at the start, read in
+// pieces, since there is no limit on a program's size. "" if it cannot be read.
 func (o *owner) digest() string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d", o.program.Fd()))
-	if err != nil {
+	h := sha256.New()
+	if n, err := io.Copy(h, io.NewSectionReader(o.program, 0, o.size)); err != nil || n != o.size {
 		return ""
 	}
-	return digestOf(b)
+	return spaceos.Digest(h.Sum(nil)).String()
 }

@@ -5,7 +5,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"spaceos"
 	"spaceos/libos"
 )
 
@@ -16,7 +15,7 @@ const ReportSchema = "spaceos.run.v1"
 type Report struct {
 	Schema  string     `json:"schema"`
 	Program string     `json:"program"` // its path in the world
-	Digest  string     `json:"digest"`  // of the program's file
+	Digest  string     `json:"digest"`  // of the program's file; "" if it was refused
 	Engine  string     `json:"engine"`
 	Host    hostInfo   `json:"host,omitzero"` // absent if the machine did not come to be, or its runner died
 	Ended   Ended      `json:"ended"`
@@ -94,6 +93,10 @@ type Memory struct {
 	Backed       uint64 `json:"backed"`  // frames, page tables and /tmp at the end
 	Touched      uint64 `json:"touched"` // 4 KiB pages that guest or library OS touched in the whole run
 	HostResident uint64 `json:"host_resident"`
+	// RunnerPeak is the greatest resident size of the runner's process (ru_maxrss
+	// of getrusage(2)), the guest's memory included. It is never less than the
+	// owner's at the runner's start: Linux counts that in (exec_mmap in fs/exec.c).
+	RunnerPeak uint64 `json:"runner_peak"`
 }
 
 // Traffic counts bytes by mount and standard stream.
@@ -188,7 +191,3 @@ func hex(v uint64) string {
 	}
 	return string(b)
 }
-
-// digestOf reads the program once more for the report: what ran is named by
-// its digest.
-func digestOf(content []byte) string { return spaceos.DigestOf(content).String() }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"spaceos"
 )
 
 // TestMain makes the test binary the runner under the runner's name.
@@ -117,6 +119,54 @@ func TestRunPassesSignals(t *testing.T) {
 	r, err := run(t, context.Background(), Spec{Program: program(t, "for (;;) sleep(1000);"), Signals: signals, Timeout: 20 * time.Second})
 	if err != nil || r.Ended.Cause != causeSignal || r.Ended.Signal != 15 {
 		t.Errorf("got %+v and %v, want death by SIGTERM", r.Ended, err)
+	}
+}
+
+// What was refused did not run, and is not read for its name.
+func TestRefusedProgramHasNoDigest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(path, []byte("no ELF file"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r, err := run(t, context.Background(), Spec{Program: path})
+	if Status(err) != StatusNotRunnable || r.Digest != "" {
+		t.Errorf("got digest %q and %v, want none and a refusal", r.Digest, err)
+	}
+}
+
+// The digest is the open file's, as long as it was, and costs no memory.
+func TestDigestOfTheProgram(t *testing.T) {
+	const size = 64 << 20
+	path := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(path, []byte("start"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, size); err != nil {
+		t.Fatal(err)
+	}
+	o := &owner{spec: Spec{Program: path}}
+	if err := o.openProgram(); err != nil {
+		t.Fatal(err)
+	}
+	defer o.program.Close()
+	if err := os.Truncate(path, size+100); err != nil { // it grows while it runs
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := o.digest()
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
+		t.Errorf("the digest of %d bytes allocated %d bytes", size, grown)
+	}
+	if want := spaceos.DigestOf(append([]byte("start"), make([]byte, size-5)...)).String(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if err := os.Truncate(path, size-1); err != nil {
+		t.Fatal(err)
+	}
+	if got := o.digest(); got != "" {
+		t.Errorf("a file that was cut has digest %s, want none", got)
 	}
 }
 

@@ -96,7 +96,7 @@ func TestReportCountsPagesTouched(t *testing.T) {
 		t.Errorf("300 more pages were touched; counted %d bytes more, want %d", more, 300*4096)
 	}
 	for _, m := range []cell.Memory{few.Memory, many.Memory} {
-		if m.Limit != 32<<20 || m.Touched < 100*4096 || m.Touched > m.Backed || m.Backed > m.Limit || m.HostResident < m.Touched || m.Mapped < 512*4096 {
+		if m.Limit != 32<<20 || m.Touched < 100*4096 || m.Touched > m.Backed || m.Backed > m.Limit || m.HostResident < m.Touched || m.RunnerPeak < m.HostResident || m.Mapped < 512*4096 {
 			t.Errorf("memory does not add up: %+v", m)
 		}
 	}
@@ -115,6 +115,14 @@ func TestReportCountsPagesTouchedInOrder(t *testing.T) {
 		if got := some.Memory.Touched - none.Memory.Touched; got < c.bytes || got > 2*c.bytes+64<<10 {
 			t.Errorf("%s pages were touched in order; counted %d bytes, want %d to twice that and 64 KiB", c.pages, got, c.bytes)
 		}
+	}
+}
+
+func TestReportOfTheRunnersPeak(t *testing.T) {
+	t.Parallel()
+	_, r := runReported(t, "--memory=64MiB", guest("ends"), "memory")
+	if got := r.Memory.RunnerPeak; got < 60<<20 || got > 128<<20 {
+		t.Errorf("the guest used all of 64 MiB, and its runner's peak was %d bytes", got)
 	}
 }
 

@@ -39,16 +39,10 @@ func (p *Process) mapsLine(r *region) mapsLine {
 	return l
 }
 
-// appendFixed appends what stands before the name. Devices and inode numbers
-// are zero.
-func (l *mapsLine) appendFixed(b []byte) []byte {
-	return fmt.Appendf(b, "%08x-%08x %s %08x 00:00 0 ", l.start, l.end, l.mode[:], l.off)
-}
-
-// appendTo appends the line.
+// appendTo appends the line. Devices and inode numbers are zero.
 func (l *mapsLine) appendTo(b []byte) []byte {
 	from := len(b)
-	b = l.appendFixed(b)
+	b = fmt.Appendf(b, "%08x-%08x %s %08x 00:00 0 ", l.start, l.end, l.mode[:], l.off)
 	if l.name == "" {
 		return append(b, '\n')
 	}
@@ -67,14 +61,14 @@ func (l *mapsLine) appendTo(b []byte) []byte {
 	return append(b, '\n')
 }
 
-// length is that of the line, which is not made for it.
+// length is that of the line, which is not made for it. What stands before a
+// name always ends before nameColumn.
 func (l *mapsLine) length() int64 {
-	var room [128]byte
-	fixed := len(l.appendFixed(room[:0]))
 	if l.name == "" {
-		return int64(fixed + 1)
+		return int64(len(l.appendTo(nil)))
 	}
-	return int64(max(fixed, nameColumn) + len(l.name) + len(`\012`[1:])*strings.Count(l.name, "\n") + 1)
+	const more = len(`\012`) - len("\n")
+	return int64(nameColumn + len(l.name) + more*strings.Count(l.name, "\n") + len("\n"))
 }
 
 // line gives the line at the cursor, and false at the end.
@@ -112,15 +106,15 @@ func (x *mapsFile) moveTo(p *Process, off int64) {
 		return
 	}
 	*x = mapsFile{}
-	for x.pos < off {
-		l, ok := x.line(p)
-		if !ok {
-			x.pos = off
+	for _, r := range p.mem.regions.list {
+		if x.pos == off {
 			return
 		}
+		l := p.mapsLine(r)
 		n := l.length()
 		x.gave(l, int(min(n, off-x.pos)), n <= off-x.pos)
 	}
+	x.pos = off // also behind the end
 }
 
 func (x *mapsFile) read(t *Thread, _ *openFile, b *buffers, off int64) (int, errno) {

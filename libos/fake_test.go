@@ -138,6 +138,9 @@ func (m *fakeMachine) Reclaim(gone func(addr, length uint64)) {
 
 func (m *fakeMachine) used() uint64 { return uint64(len(m.pages))*PageSize + m.scratch }
 
+func (m *fakeMachine) Limit() uint64  { return m.limit }
+func (m *fakeMachine) Backed() uint64 { return m.used() }
+
 func (m *fakeMachine) Usage() Usage {
 	return Usage{Limit: m.limit, Backed: m.used(), Touched: m.used()}
 }

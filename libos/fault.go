@@ -78,6 +78,12 @@ func (t *Thread) Fault(trap Trap) {
 
 // pageFault is do_user_addr_fault in arch/x86/mm/fault.c.
 func (t *Thread) pageFault(trap Trap) {
+	if trap.ErrorCode&faultUser == 0 {
+		// The processor's own access on the guest's behalf, to a table that the
+		// guest has no business with: no page of the guest's will help.
+		t.forceFault(trap, sigInfo{sig: int(syscall.SIGSEGV), code: codeKernel})
+		return
+	}
 	access := ProtRead
 	switch {
 	case trap.ErrorCode&faultWrite != 0:

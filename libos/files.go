@@ -95,8 +95,8 @@ func (f *openFile) seekable() bool {
 // ask puts a request to the world. /tmp may grow into what the memory limit
 // leaves beside the guest's frames; what it holds afterwards counts as memory.
 func (p *Process) ask(r world.Request) world.Response {
-	u := p.cfg.Meter.Usage()
-	r.Scratch = max(int64(u.Limit)-int64(u.Backed)+p.files.scratch, 0)
+	left := int64(p.cfg.Meter.Limit()) - int64(p.cfg.Meter.Backed())
+	r.Scratch = max(left+p.files.scratch, 0)
 	resp := p.cfg.World.Do(r)
 	if r.Op != world.OpClose && resp.Scratch != p.files.scratch {
 		p.files.scratch = resp.Scratch

@@ -71,7 +71,9 @@ type Usage struct {
 // Meter tells how much memory is used and is told what /tmp holds, which
 // counts against the same limit.
 type Meter interface {
-	Usage() Usage
+	Limit() uint64  // bytes: --memory
+	Backed() uint64 // bytes in use of it: frames, page tables, scratch
+	Usage() Usage   // both, and what was touched, which takes a walk over all pages
 	SetScratch(bytes uint64)
 }
 
@@ -107,5 +109,6 @@ type Trap struct {
 const (
 	faultPresent = 1 << 0
 	faultWrite   = 1 << 1
+	faultUser    = 1 << 2
 	faultFetch   = 1 << 4
 )

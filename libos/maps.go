@@ -181,14 +181,14 @@ func (p *Process) regionName(r *region) string {
 // meminfoText is /proc/meminfo (fs/proc/meminfo.c) with the lines that mean
 // something in a cell: what the memory limit leaves.
 func (p *Process) meminfoText() string {
-	usage := p.cfg.Meter.Usage()
-	free := (usage.Limit - min(usage.Backed, usage.Limit)) >> 10
+	limit := p.cfg.Meter.Limit()
+	free := (limit - min(p.cfg.Meter.Backed(), limit)) >> 10
 	var text strings.Builder
 	for _, line := range []struct {
 		name string
 		kib  uint64
 	}{
-		{"MemTotal", usage.Limit >> 10}, {"MemFree", free}, {"MemAvailable", free},
+		{"MemTotal", limit >> 10}, {"MemFree", free}, {"MemAvailable", free},
 		{"Buffers", 0}, {"Cached", 0}, {"SwapCached", 0},
 		{"SwapTotal", 0}, {"SwapFree", 0}, {"Shmem", 0},
 	} {

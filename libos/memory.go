@@ -221,7 +221,7 @@ func pageUp(n uint64) uint64 { return (n + PageSize - 1) &^ (PageSize - 1) }
 // affordable is Linux's overcommit heuristic (__vm_enough_memory): one private
 // writable mapping may not be larger than all of memory.
 func (p *Process) affordable(length uint64) bool {
-	return length <= p.cfg.Meter.Usage().Limit
+	return length <= p.cfg.Meter.Limit()
 }
 
 // Mapped is how many bytes the guest has mapped, reservations included.

@@ -1,6 +1,7 @@
 package libos
 
 import (
+	"errors"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -263,17 +264,20 @@ func (p *Process) move(r *region, m remapping) (uint64, errno) {
 	if p.mem.regions.full(3) {
 		return 0, syscall.ENOMEM
 	}
+	length := min(m.old, m.size)
+	if p.mem.backed.any(m.addr, m.addr+length) {
+		switch err := p.cfg.Memory.Move(m.addr, m.to, length); {
+		case errors.Is(err, ErrOutOfMemory):
+			return 0, syscall.ENOMEM
+		case err != nil:
+			p.fail("move guest memory", err)
+		}
+		p.mem.backed.move(m.addr, m.to, length)
+	}
 	moved := region{start: m.to, end: m.to + m.size, prot: r.prot, flags: r.flags, file: r.file}
 	if r.file != nil {
 		moved.off = r.fileOffset(m.addr)
 		r.file.Retain()
-	}
-	length := min(m.old, m.size)
-	if p.mem.backed.any(m.addr, m.addr+length) {
-		if err := p.cfg.Memory.Move(m.addr, m.to, length); err != nil {
-			p.fail("move guest memory", err)
-		}
-		p.mem.backed.move(m.addr, m.to, length)
 	}
 	if !m.keep && m.old > 0 {
 		p.remove(m.addr, m.addr+m.old)

@@ -174,7 +174,7 @@ func (p *Process) place(m mapping) (uint64, errno) {
 		}
 		return m.addr, 0
 	}
-	if m.addr != 0 && m.addr <= regionsEnd-m.length && !l.crowds(m.addr, m.addr+m.length) {
+	if m.addr >= userStart && m.addr <= regionsEnd-m.length && !l.crowds(m.addr, m.addr+m.length) {
 		return m.addr, 0
 	}
 	low, top, align := uint64(userStart), p.mem.mmapTop, uint64(PageSize)

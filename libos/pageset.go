@@ -1,5 +1,10 @@
 package libos
 
+import (
+	"iter"
+	"math/bits"
+)
+
 // pageSet is a set of pages: which of the guest's pages the machine has frames
 // for. It costs memory only for blocks of 2 MiB that have any.
 type pageSet struct {
@@ -39,47 +44,62 @@ func (s *pageSet) add(start, end uint64) {
 	}
 }
 
-// visit calls do for each block that has pages and overlaps [start, end).
-func (s *pageSet) visit(start, end uint64, do func(block uint64)) {
+// visit calls do for each block that has pages and overlaps [start, end), until
+// it says that it has seen enough.
+func (s *pageSet) visit(start, end uint64, do func(block uint64) bool) {
 	if start >= end {
 		return
 	}
 	first, last := start/HugeSize, (end-1)/HugeSize
 	if last-first >= uint64(len(s.blocks)) {
 		for block := range s.blocks {
-			if block >= first && block <= last {
-				do(block)
+			if block >= first && block <= last && !do(block) {
+				return
 			}
 		}
 		return
 	}
 	for block := first; block <= last; block++ {
-		if s.blocks[block] != nil {
-			do(block)
+		if s.blocks[block] != nil && !do(block) {
+			return
+		}
+	}
+}
+
+// pagesIn gives the addresses of the block's pages in [start, end).
+func (s *pageSet) pagesIn(block, start, end uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		base := block * HugeSize
+		for i, word := range s.blocks[block] {
+			for ; word != 0; word &= word - 1 {
+				addr := base + uint64(i*64+bits.TrailingZeros64(word))*PageSize
+				if addr >= start && addr < end && !yield(addr) {
+					return
+				}
+			}
 		}
 	}
 }
 
 // each calls do for each page of the set in [start, end), in no order.
 func (s *pageSet) each(start, end uint64, do func(addr uint64)) {
-	s.visit(start, end, func(block uint64) {
-		for page := range uint64(HugeSize / PageSize) {
-			addr := block*HugeSize + page*PageSize
-			if addr >= start && addr < end && s.has(addr) {
-				do(addr)
-			}
+	s.visit(start, end, func(block uint64) bool {
+		for addr := range s.pagesIn(block, start, end) {
+			do(addr)
 		}
+		return true
 	})
 }
 
 // any says whether a page of [start, end) is in the set.
 func (s *pageSet) any(start, end uint64) bool {
 	found := false
-	s.visit(start, end, func(block uint64) {
-		for page := range uint64(HugeSize / PageSize) {
-			addr := block*HugeSize + page*PageSize
-			found = found || addr >= start && addr < end && s.has(addr)
+	s.visit(start, end, func(block uint64) bool {
+		for range s.pagesIn(block, start, end) {
+			found = true
+			break
 		}
+		return !found
 	})
 	return found
 }
@@ -91,10 +111,11 @@ func (s *pageSet) remove(start, end uint64) {
 		s.blocks[addr/HugeSize][word] &^= bit
 		s.pages--
 	})
-	s.visit(start, end, func(block uint64) {
+	s.visit(start, end, func(block uint64) bool {
 		if *s.blocks[block] == [8]uint64{} {
 			delete(s.blocks, block)
 		}
+		return true
 	})
 }
 

@@ -114,7 +114,7 @@ func sysGetrusage(t *Thread, a args) (uint64, errno) {
 		used := t.p.cpuTime()
 		binary.LittleEndian.PutUint64(raw, uint64(used/time.Second))
 		binary.LittleEndian.PutUint64(raw[8:], uint64(used%time.Second/time.Microsecond))
-		binary.LittleEndian.PutUint64(raw[32:], t.p.cfg.Meter.Usage().Touched>>10) // ru_maxrss, KiB
+		binary.LittleEndian.PutUint64(raw[32:], t.p.cfg.Meter.Backed()>>10) // ru_maxrss, KiB
 	case unix.RUSAGE_CHILDREN:
 	default:
 		return 0, syscall.EINVAL
@@ -123,11 +123,11 @@ func sysGetrusage(t *Thread, a args) (uint64, errno) {
 }
 
 func sysSysinfo(t *Thread, a args) (uint64, errno) {
-	usage := t.p.cfg.Meter.Usage()
+	limit, backed := t.p.cfg.Meter.Limit(), t.p.cfg.Meter.Backed()
 	raw := make([]byte, 112)
 	binary.LittleEndian.PutUint64(raw, uint64(t.p.cfg.Clock.Uptime()/time.Second))
-	binary.LittleEndian.PutUint64(raw[32:], usage.Limit)
-	binary.LittleEndian.PutUint64(raw[40:], usage.Limit-min(usage.Backed, usage.Limit))
+	binary.LittleEndian.PutUint64(raw[32:], limit)
+	binary.LittleEndian.PutUint64(raw[40:], limit-min(backed, limit))
 	binary.LittleEndian.PutUint16(raw[80:], 1)  // procs
 	binary.LittleEndian.PutUint32(raw[104:], 1) // mem_unit
 	return 0, t.p.writeStruct(a[0], raw)

@@ -75,7 +75,7 @@ func (p *Process) load(file io.ReaderAt, size int64) (Regs, *LoadError) {
 	if bad != nil {
 		return Regs{}, bad
 	}
-	limit := p.cfg.Meter.Usage().Limit
+	limit := p.cfg.Meter.Limit()
 	if need := prog.memory(); need > limit {
 		return Regs{}, refuse(ErrTooLarge, "needs %d KiB of memory for its segments alone, and the limit is %d KiB: give it more with --memory", need>>10, limit>>10)
 	}

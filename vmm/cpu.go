@@ -139,6 +139,7 @@ func (c *CPU) fillSregs(s *kvm.Sregs) {
 	s.DS, s.ES, s.FS, s.GS = data, data, data, data
 	userSegments(s)
 	s.TR = kvm.Segment{Base: systemAddr(pageCPU + c.id), Limit: tssLimit, Selector: selTSS, Type: 11, Present: 1}
+	s.LDT = kvm.Segment{Unusable: 1} // at reset it would be usable, with base 0
 	s.GDT = kvm.Table{Base: systemAddr(pageGDT), Limit: gdtLimit}
 	s.IDT = kvm.Table{Base: systemAddr(pageIDT), Limit: PageSize - 1}
 	s.CR0, s.CR3, s.CR4, s.EFER = cr0, c.m.tables.root, cr4, efer
@@ -268,13 +269,22 @@ func (c *CPU) acknowledge() bool {
 	if !c.kicked.Swap(false) {
 		return false
 	}
-	c.vcpu.SetImmediateExit(false)
+	c.clearImmediateExit()
 	r, s := c.Regs(), c.sregs()
 	if s.CS.DPL == 0 && r.RIP == systemAddr(pageStub)+stubOutSize {
 		r.RIP, r.RFLAGS = r.RCX, r.R11
 		return true
 	}
 	return s.CS.DPL == 3 && r.RIP < SystemBase
+}
+
+// clearImmediateExit takes back a request to leave, but not one that a Kick
+// makes at the same time: Kick says so first and asks after.
+func (c *CPU) clearImmediateExit() {
+	c.vcpu.SetImmediateExit(false)
+	if c.kicked.Load() {
+		c.vcpu.SetImmediateExit(true)
+	}
 }
 
 // Kick makes Run return soon, from any goroutine.
@@ -322,7 +332,7 @@ func (c *CPU) complete() error {
 	c.vcpu.Dirty(0)
 	c.vcpu.SetImmediateExit(true)
 	err := c.vcpu.Run()
-	c.vcpu.SetImmediateExit(c.kicked.Load())
+	c.clearImmediateExit()
 	if err == unix.EINTR {
 		return nil
 	}

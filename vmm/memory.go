@@ -63,8 +63,11 @@ func (m *Machine) Map(addr, length uint64, prot Prot, how Backing) error {
 	if err := checkRange(addr, length); err != nil {
 		return err
 	}
-	if !m.fits(addr, length) {
+	if !m.fits(addr, length, how) {
 		return ErrNoMemory
+	}
+	if err := m.forgetHuge(addr, length); err != nil {
+		return err
 	}
 	for end := addr + length; addr < end; {
 		if how == Huge && m.mapHuge(addr, prot) {
@@ -79,14 +82,28 @@ func (m *Machine) Map(addr, length uint64, prot Prot, how Backing) error {
 }
 
 // fits says whether the limit and the slot have room for the range and its
-// tables.
-func (m *Machine) fits(addr, length uint64) bool {
-	missing := m.tables.missing(addr, length, 0)
-	return m.backed()+length+missing*PageSize <= m.limit && missing <= m.tables.room()
+// tables, those kept for splitting its huge pages among them.
+func (m *Machine) fits(addr, length uint64, how Backing) bool {
+	if length > m.limit {
+		return false
+	}
+	tables := m.tables.missing(addr, length, 0)
+	if how == Huge {
+		tables += length / hugeSize
+	}
+	return m.tablesFit(tables, length)
 }
 
-func (m *Machine) backed() uint64 {
-	return m.frames.used*PageSize + m.tables.used + m.scratch
+func (m *Machine) tablesFit(tables, length uint64) bool {
+	return m.Backed()+length+tables*PageSize <= m.limit && tables+m.kept <= m.tables.room()
+}
+
+// Limit is the memory limit in bytes.
+func (m *Machine) Limit() uint64 { return m.limit }
+
+// Backed is what is in use of it: frames, page tables, scratch.
+func (m *Machine) Backed() uint64 {
+	return m.frames.used*PageSize + m.tables.used + m.kept*PageSize + m.scratch
 }
 
 // mapHuge maps one huge page, if a block is free and the place in the tables
@@ -99,18 +116,15 @@ func (m *Machine) mapHuge(addr uint64, prot Prot) bool {
 	if !ok {
 		return false
 	}
-	m.forgetHuge(addr)
 	// Advice: a host that has no huge pages backs the block with small ones.
 	_ = unix.Madvise(m.hostFrames(run{first, pagesPerBlock}), unix.MADV_HUGEPAGE)
-	e := m.tables.make(addr, 1)
-	atomic.StoreUint64(e, ramBase+first*PageSize|pteHuge|entryFlags(prot))
+	m.setHuge(addr, ramBase+first*PageSize|pteHuge|entryFlags(prot))
 	return true
 }
 
 // mapPages maps pages below one table. There is room: fits said so, and
 // frames in use never exceed the slot.
 func (m *Machine) mapPages(addr, end uint64, prot Prot, now bool) {
-	m.forgetHuge(addr)
 	flags := entryFlags(prot)
 	if now {
 		// A KVM that shadows the tables maps the neighbours of a page that is
@@ -166,14 +180,19 @@ func (m *Machine) leaves(addr, length uint64, fn func(e *uint64, addr, size uint
 	return nil
 }
 
-// split makes single pages out of a huge one. A table that takes the place of
-// a huge page is the one change in the tables that a shadowing KVM could mix
-// up, so it forgets everything.
+// setHuge writes a huge page's entry and keeps a page back for the table that
+// splitting it takes: giving memory back must not fail for want of memory.
+func (m *Machine) setHuge(addr, entry uint64) {
+	atomic.StoreUint64(m.tables.make(addr, 1), entry)
+	m.kept++
+}
+
+// split makes single pages out of a huge one, with the page kept for that. A
+// table that takes the place of a huge page is the one change in the tables
+// that a shadowing KVM could mix up, so it forgets everything.
 func (m *Machine) split(e *uint64) error {
-	if m.tables.room() == 0 || m.backed()+PageSize > m.limit {
-		return ErrNoMemory
-	}
 	m.tables.split(e)
+	m.kept--
 	return m.forgetAll()
 }
 
@@ -292,8 +311,11 @@ func (m *Machine) forgetAll() error {
 // clear empties a leaf entry and gives what was there.
 func (m *Machine) clear(e *uint64, addr uint64) uint64 {
 	v := atomic.SwapUint64(e, 0)
-	if v&pteHuge != 0 && m.host.Stub == StubUser {
-		m.wasHuge[addr/hugeSize] = struct{}{}
+	if v&pteHuge != 0 {
+		m.kept--
+		if m.host.Stub == StubUser {
+			m.wasHuge[addr/hugeSize] = struct{}{}
+		}
 	}
 	return v
 }
@@ -302,14 +324,20 @@ func (m *Machine) clear(e *uint64, addr uint64) uint64 {
 // been. A shadowing KVM keeps a table of its own for a huge page that the host
 // backs with small ones, and would fill that table with frames it was not made
 // for; so it starts anew.
-func (m *Machine) forgetHuge(addr uint64) {
-	if _, was := m.wasHuge[addr/hugeSize]; was {
-		clear(m.wasHuge)
-		_ = m.forgetAll() // fails only where the slot could not have been made
+func (m *Machine) forgetHuge(addr, length uint64) error {
+	for block := range m.wasHuge {
+		if block >= addr/hugeSize && block <= (addr+length-1)/hugeSize {
+			clear(m.wasHuge)
+			return m.forgetAll()
+		}
 	}
+	return nil
 }
 
-// flush makes every processor drop its translations before it runs again.
+// flush makes every processor drop its translations before it runs again. With
+// several processors, those that run must be stopped before frames are freed or
+// permissions count as taken: the caller that brings them kicks them here and
+// waits (the host's mmu notifier does so for frames that go back).
 func (m *Machine) flush() {
 	for _, c := range m.cpus {
 		c.flushTLB = true
@@ -325,11 +353,18 @@ func (m *Machine) Move(from, to, length uint64) error {
 	if err := checkRange(to, length); err != nil {
 		return err
 	}
-	if missing := m.tables.missing(to, length, 0); missing > m.tables.room() || m.backed()+(missing+2)*PageSize > m.limit {
+	tables, err := m.tablesForMove(from, to, length)
+	if err != nil {
+		return err
+	}
+	if !m.tablesFit(tables, 0) {
 		return ErrNoMemory
 	}
+	if err := m.forgetHuge(to, length); err != nil {
+		return err
+	}
 	var moved []run
-	err := m.leaves(from, length, func(e *uint64, addr, size uint64) {
+	err = m.leaves(from, length, func(e *uint64, addr, size uint64) {
 		v := m.clear(e, addr)
 		moved = appendRun(moved, run{frameOf(v), size / PageSize})
 		m.place(to+(addr-from), v, size)
@@ -337,13 +372,28 @@ func (m *Machine) Move(from, to, length uint64) error {
 	return m.forget(moved, err)
 }
 
+// tablesForMove counts the tables that a move may need, at most. Huge pages
+// that the range covers in part are split on the way.
+func (m *Machine) tablesForMove(from, to, length uint64) (tables uint64, err error) {
+	counted := ^uint64(0) // the block counted last
+	err = m.leaves(from, length, func(_ *uint64, addr, size uint64) {
+		at := to + (addr - from)
+		for block := at / hugeSize; block <= (at+size-1)/hugeSize; block++ {
+			if block != counted {
+				tables += m.tables.missing(block*hugeSize, PageSize, 0)
+				counted = block
+			}
+		}
+	})
+	return tables, err
+}
+
 // place writes the entry of a moved page; a huge one stays huge only where it
 // is aligned and there is no table yet.
 func (m *Machine) place(addr, entry, size uint64) {
-	m.forgetHuge(addr)
 	if size == hugeSize && addr%hugeSize == 0 {
 		if e, found := m.tables.walk(addr, 1); e == nil || found == 1 && atomic.LoadUint64(e) == 0 {
-			atomic.StoreUint64(m.tables.make(addr, 1), entry)
+			m.setHuge(addr, entry)
 			return
 		}
 	}
@@ -403,7 +453,7 @@ func (m *Machine) Usage() Usage {
 			touched += size
 		}
 	})
-	return Usage{Limit: m.limit, Backed: m.backed(), Touched: touched}
+	return Usage{Limit: m.limit, Backed: m.Backed(), Touched: touched}
 }
 
 // Reclaim takes back every page that was mapped and never touched, and says

@@ -65,6 +65,7 @@ type Machine struct {
 
 	limit   uint64
 	scratch uint64
+	kept    uint64 // pages kept back for splitting huge pages, one for each
 	gone    uint64 // touched pages of what is unmapped by now
 
 	cpus    []*CPU

@@ -334,3 +334,22 @@ func BenchmarkFloor(b *testing.B) {
 		}
 	}
 }
+
+func TestGivingBackNeedsNoMemory(t *testing.T) {
+	m, c := newMachine(t, 8<<20)
+	const at = 0x40000000
+	must(t, m.Map(at, hugeSize, Read|Write, Huge))
+	wantCall(t, "write", touch(t, m, c, at, true))
+	for a := uint64(0x50000000); ; a += PageSize {
+		if err := m.Map(a, PageSize, Read|Write, Lazily); errors.Is(err, ErrNoMemory) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(t, m.Unmap(at+PageSize, PageSize))
+	wantFault(t, "read of the page given back", touch(t, m, c, at+PageSize, false), 4)
+	wantCall(t, "read of its neighbour", touch(t, m, c, at, false))
+	must(t, m.Protect(at, PageSize, Read))
+	must(t, m.Map(at+PageSize, PageSize, Read, Lazily))
+}

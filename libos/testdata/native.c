@@ -38,6 +38,9 @@ int main(int argc, char **argv) {
 	for (int fd = 3; fd < 1000; fd++)
 		close(fd);
 	umask(022);
+	// Whether a new process has SS_DISABLE or 0 here depends on its ancestors.
+	stack_t none = {.ss_flags = SS_DISABLE};
+	sigaltstack(&none, 0);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	for (;;) {

@@ -43,7 +43,7 @@ func Fetch(ctx context.Context, cache string) (Kernel, error) {
 	err = download(ctx, work)
 	if err != nil && os.Getuid() == 0 {
 		// apt knows no packages yet, or old ones.
-		if _, err := run(ctx, work, "apt-get", "update"); err == nil {
+		if _, updating := run(ctx, work, "apt-get", "update"); updating == nil {
 			err = download(ctx, work)
 		}
 	}

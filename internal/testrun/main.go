@@ -4,7 +4,7 @@
 // It is test support: go test's own output says nothing of skips and cannot be
 // counted by eye.
 //
-//	go run ./internal/testrun [-short] PACKAGE...
+//	go run ./internal/testrun [-p 1] PACKAGE...
 package main
 
 import (

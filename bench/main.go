@@ -66,7 +66,7 @@ func parseOptions() options {
 	names := flag.String("only", "", "measures to take, such as noop,cloudmask (default: all)")
 	runtimes := flag.String("runtimes", "native,cell,crun,runc,runsc,docker", "runtimes to compare")
 	flag.BoolVar(&o.quick, "quick", false, "fewer samples: to see that it works, not to publish")
-	flag.StringVar(&o.out, "out", "BENCHMARKS.md", "file to write the report to")
+	flag.StringVar(&o.out, "out", "", "file to write the report to (default BENCHMARKS.md for a whole run, build/bench/report.md for less)")
 	flag.StringVar(&o.json, "json", "", "file to write every sample to, as JSON")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -74,6 +74,12 @@ func parseOptions() options {
 		os.Exit(2)
 	}
 	o.only, o.runtimes = splitList(*names), splitList(*runtimes)
+	if o.out == "" {
+		o.out = "BENCHMARKS.md"
+		if whole := *names == "" && *runtimes == flag.Lookup("runtimes").DefValue && !o.quick; !whole {
+			o.out = "build/bench/report.md"
+		}
+	}
 	return o
 }
 

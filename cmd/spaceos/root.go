@@ -85,7 +85,7 @@ func newRoot(s streams) *cobra.Command {
 a virtual machine without a guest kernel. A program sees /app, /in, /out, /data
 and /tmp, and nothing else.`,
 		Example: `  spaceos doctor
-  spaceos run --in frames --out results bin/payloads/cloudmask/cloudmask`,
+  spaceos run --in frames --out results ./program`,
 		Version:                    version(),
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,

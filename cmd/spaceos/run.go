@@ -69,9 +69,9 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags.SetInterspersed(false) // flags behind the program are the program's
 	flags.SortFlags = false
 	flags.StringVar(&f.spec.In, "in", "", "folder that the program reads as /in")
-	flags.StringVar(&f.spec.Out, "out", "", "empty folder that it fills as /out")
+	flags.StringVar(&f.spec.Out, "out", "", "empty folder that it fills as /out; without it, what it writes there is gone")
 	flags.StringVar(&f.spec.App, "app", "", "folder of the program's own files, read-only as /app")
-	flags.StringVar(&f.spec.Data, "data", "", "folder that stays, as /data")
+	flags.StringVar(&f.spec.Data, "data", "", "folder that it keeps as /data; without it, what it writes there is gone")
 	flags.StringVar(&f.memory, "memory", cell.DefaultMemory.String(), "limit of memory, page tables and /tmp included")
 	flags.DurationVar(&f.spec.CPUTime, "cpu-time", 0, "limit of processor time, as 10s (default none)")
 	flags.DurationVar(&f.spec.Timeout, "timeout", 0, "limit of time, as 30s (default none)")
@@ -93,6 +93,13 @@ func (f *runFlags) register(cmd *cobra.Command) {
 // complete turns what was written into the Spec.
 func (f *runFlags) complete() error {
 	var err error
+	for _, folder := range []struct{ flag, path string }{
+		{"in", f.spec.In}, {"out", f.spec.Out}, {"app", f.spec.App}, {"data", f.spec.Data}, {"report", f.report},
+	} {
+		if folder.path == "" && f.given(folder.flag) {
+			return fmt.Errorf("--%s: the path is empty: name one, or leave the flag out", folder.flag)
+		}
+	}
 	for _, q := range []struct {
 		flag, text string
 		into       *spaceos.Bytes
@@ -141,26 +148,39 @@ func (f *runFlags) complete() error {
 	return f.parseClock()
 }
 
+// lastYear is the last one whose times fit into 64 bits of nanoseconds.
+const lastYear = 2261
+
 func (f *runFlags) parseClock() error {
 	if f.clock == "" {
 		return nil
 	}
 	text, mode, found := strings.Cut(f.clock, ",")
 	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil || found && mode != "frozen" || t.Unix() < 0 {
-		return fmt.Errorf("--clock: %q is not a time since 1970: write one as 2026-01-01T00:00:00Z, alone or with ,frozen", f.clock)
+	if err != nil || found && mode != "frozen" || t.Unix() < 0 || t.Year() > lastYear {
+		return fmt.Errorf("--clock: %q is not a time from 1970 to 2261: write one as 2026-01-01T00:00:00Z, alone or with ,frozen", f.clock)
 	}
 	f.spec.Clock, f.spec.Frozen = t, found
 	return nil
 }
 
+// environment checks the variables; the last of a name counts.
 func environment(pairs []string) ([]string, error) {
+	var env []string
+	place := map[string]int{}
 	for _, kv := range pairs {
-		if k, _, ok := strings.Cut(kv, "="); !ok || k == "" || strings.ContainsRune(kv, 0) {
+		k, _, ok := strings.Cut(kv, "=")
+		if !ok || k == "" || strings.ContainsRune(kv, 0) {
 			return nil, fmt.Errorf("--env: %q is not of the form K=V: write the value too, since nothing is inherited", kv)
 		}
+		if i, again := place[k]; again {
+			env[i] = kv
+			continue
+		}
+		place[k] = len(env)
+		env = append(env, kv)
 	}
-	return pairs, nil
+	return env, nil
 }
 
 func (f *runFlags) run(ctx context.Context, s streams) error {
@@ -195,7 +215,7 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 // listen takes the signals that are for the payload, until the process ends.
 // It runs beside the start of the cell: a signal that comes earlier ends both.
 func listen(signals chan<- os.Signal) {
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		if !signal.Ignored(s) { // as by nohup, or a shell for a job in the background
 			signal.Notify(signals, s)
 		}

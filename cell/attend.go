@@ -130,10 +130,12 @@ func (o *owner) reap() (e exited) {
 // deadline or gone.
 func (o *owner) order(m order) { _ = writeMessage(o.control, &m) }
 
-// receive waits for the runner's result; nil if it never comes.
+// receive waits for the runner's result; nil if it never comes. A runner that
+// says something else finds the socket closed, and does not wait for a reader.
 func (o *owner) receive() *result {
 	var r result
-	if err := readMessage(o.control, &r); err != nil {
+	if err := readMessage(o.control, maxResult, &r); err != nil {
+		_ = unix.Shutdown(int(o.control.Fd()), unix.SHUT_RD)
 		return nil
 	}
 	return &r
@@ -168,9 +170,11 @@ func (o *owner) finish(res *result, e exited, ordered cause) error {
 	}
 	if res != nil {
 		o.report.fill(res, o.started)
-		o.report.Host.HugePages = "off"
-		if !o.spec.NoHugePages {
-			o.report.Host.HugePages = hugePageSetting()
+		if o.report.Host != (hostInfo{}) { // a machine came to be
+			o.report.Host.HugePages = "off"
+			if !o.spec.NoHugePages {
+				o.report.Host.HugePages = hugePageSetting()
+			}
 		}
 		switch o.report.Ended.Cause {
 		case causeRefused, causeBroken:

@@ -23,6 +23,12 @@ func hostileRunner() {
 		return
 	}
 	switch filepath.Base(path) {
+	case "talks-to-the-terminal":
+		_ = writeMessage(blocking(fdControl, "control"), &result{Broken: strings.Repeat("\x1b[2J\n", 1000)})
+		os.Exit(0)
+	case "talks-without-end":
+		_ = writeMessage(blocking(fdControl, "control"), &result{Broken: strings.Repeat("x", 1<<20)})
+		os.Exit(0)
 	case "leaves-a-child":
 		leaveChild(path, &syscall.SysProcAttr{})
 	case "leaves-a-child-elsewhere":
@@ -98,6 +104,24 @@ func TestRunEndsWithItsRunner(t *testing.T) {
 			stacks := make([]byte, 1<<20)
 			if stacks = stacks[:runtime.Stack(stacks, true)]; strings.Contains(string(stacks), "world.(*Server).Serve") {
 				t.Errorf("the world is still served on a descriptor that is closed:\n%s", stacks)
+			}
+		})
+	}
+}
+
+// What a runner says comes to the caller as a short text that prints.
+func TestRunSaysWhatItsRunnerSaid(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		cause cause
+	}{{"talks-to-the-terminal", causeBroken}, {"talks-without-end", causeRunnerDied}} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := run(t, context.Background(), Spec{Program: hostileProgram(t, c.name)})
+			if Status(err) != StatusFailure || r.Ended.Cause != c.cause {
+				t.Fatalf("got %v and %+v, want cause %s", err, r.Ended, c.cause)
+			}
+			if text := err.Error(); len(text) > 600 || strings.ContainsAny(text, "\x1b\n") || r.Ended.Message != text {
+				t.Errorf("it says %q, and in the report %q", text, r.Ended.Message)
 			}
 		})
 	}

@@ -1,7 +1,10 @@
 package cell
 
 import (
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -117,9 +120,9 @@ func (r *Report) fill(res *result, started int64) {
 	r.Exits = res.Exits
 	r.Memory.Mapped, r.Memory.Backed, r.Memory.Touched = res.Mapped, res.Backed, res.Touched
 	r.Memory.HostResident = max(r.Memory.HostResident, res.Resident)
-	r.Time.GuestCPU, r.Time.LibraryOS = res.GuestCPU.Microseconds(), res.LibOS.Microseconds()
+	r.Time.GuestCPU, r.Time.LibraryOS = max(0, res.GuestCPU.Microseconds()), max(0, res.LibOS.Microseconds())
 	if res.FirstRun != 0 {
-		r.Time.Setup = time.Duration(res.FirstRun - started).Microseconds()
+		r.Time.Setup = max(0, time.Duration(res.FirstRun-started).Microseconds())
 	}
 	r.Bytes = Traffic{counted(res.Read), counted(res.Written)}
 	r.Calls = CallCounts{counted(res.Calls), counted(res.Unsupported)}
@@ -138,20 +141,42 @@ func counted(m map[string]uint64) map[string]uint64 {
 func endOf(res *result) Ended {
 	switch {
 	case res.Refused != "":
-		return Ended{Cause: causeRefused, Status: StatusNotRunnable, Message: res.Refused}
+		return Ended{Cause: causeRefused, Status: StatusNotRunnable, Message: said(res.Refused)}
 	case res.Broken != "":
-		return Ended{Cause: causeBroken, Status: StatusFailure, Message: res.Broken}
+		return Ended{Cause: causeBroken, Status: StatusFailure, Message: said(res.Broken)}
 	case res.End.OOM:
 		return Ended{Cause: causeOutOfMemory, Status: StatusOutOfMemory, Signal: int(unix.SIGKILL), SignalName: "SIGKILL", Message: "out of memory"}
 	case res.Cause != "":
 		return stopped(res.Cause)
 	}
-	e := Ended{Cause: causeExited, Status: res.End.Status(), Message: res.End.Reason}
+	if end := res.End; end.Signal < 0 || end.Signal > 64 || end.Code < 0 || end.Code > 255 {
+		return Ended{Cause: causeBroken, Status: StatusFailure, Message: "the cell's runner told of an end that no program has: please report this"}
+	}
+	e := Ended{Cause: causeExited, Status: res.End.Status(), Message: said(res.End.Reason)}
 	if sig := res.End.Signal; sig != 0 {
 		e.Cause, e.Signal, e.SignalName = causeSignal, sig, unix.SignalName(unix.Signal(sig))
 		e.Fault = faultOf(res.End.Fault)
 	}
 	return e
+}
+
+// said is what the runner said, fit for a terminal: a sentence of at most
+// maxSaid bytes and the mark that something is missing, without characters that
+// do not print.
+func said(text string) string {
+	const maxSaid = 500
+	var b strings.Builder
+	for _, r := range text {
+		piece := string(r)
+		if !unicode.IsPrint(r) {
+			piece = strings.Trim(strconv.QuoteRuneToASCII(r), "'")
+		}
+		if b.Len()+len(piece) > maxSaid {
+			return b.String() + "..."
+		}
+		b.WriteString(piece)
+	}
+	return b.String()
 }
 
 // stopped is the end by one of our own limits.

@@ -218,7 +218,7 @@ func TestOwnerHearsGarbage(t *testing.T) {
 				theirs.Close()
 			}()
 			var r result
-			if err := readMessage(ours, &r); err == nil {
+			if err := readMessage(ours, maxMessage, &r); err == nil {
 				t.Errorf("%q is taken for %+v", c.said, r)
 			}
 			o := &owner{}

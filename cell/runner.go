@@ -45,7 +45,8 @@ func RunnerMain() int {
 	// KVM takes a while to make a machine; what else is to be done is done
 	// meanwhile.
 	go func() { r.made <- r.makeMachine(limit) }()
-	if err := readMessage(control, &r.setup); err != nil {
+	setName(RunnerName)
+	if err := readMessage(control, maxMessage, &r.setup); err != nil {
 		return 1
 	}
 	if err := r.run(control); err != nil {
@@ -58,6 +59,18 @@ func RunnerMain() int {
 		return 1
 	}
 	return 0
+}
+
+// setName gives the process the name that ps and top show, which is "exe" after
+// an execve of /proc/self/exe. Whichever thread writes, the file is the main
+// thread's (proc_pid_comm(5)). A runner without /proc keeps its old name.
+func setName(name string) {
+	fd, err := unix.Open("/proc/self/comm", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	_, _ = unix.Write(fd, []byte(name))
+	unix.Close(fd)
 }
 
 // makeMachine makes the machine, or says what is missing.
@@ -189,7 +202,7 @@ func (r *runner) ended(end *libos.End) error {
 func (r *runner) obey(control io.Reader) {
 	for {
 		var o order
-		if err := readMessage(control, &o); err != nil {
+		if err := readMessage(control, maxMessage, &o); err != nil {
 			os.Exit(1)
 		}
 		if o.Stop != "" {

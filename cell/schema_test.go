@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -147,6 +148,39 @@ func TestReportOfEveryEnd(t *testing.T) {
 			r.fill(&c.result, 0)
 			if r.Ended.Cause != c.cause || r.Ended.Status != c.status {
 				t.Errorf("ended %+v, want cause %s and status %d", r.Ended, c.cause, c.status)
+			}
+			checkReport(t, &r)
+		})
+	}
+}
+
+// What a runner says reaches people's terminals: it is short and prints.
+func TestReportOfAHostileRunner(t *testing.T) {
+	const evil = "\x1b]0;title\x07\x1b[2Jgone\r\n\u202e\x7f\u0085"
+	const quoted = `\x1b]0;title\a\x1b[2Jgone\r\n\u202e\x7f\u0085`
+	for _, c := range []struct {
+		name   string
+		result result
+		cause  cause
+		said   string
+	}{
+		{"control characters in a refusal", result{Refused: evil}, causeRefused, quoted},
+		{"in a failure", result{Broken: evil}, causeBroken, quoted},
+		{"in the reason of an end", result{End: libos.End{Signal: 11, Reason: evil}}, causeSignal, quoted},
+		{"text that is fine", result{Refused: `"ld.so" doesn't go: é, 日本`}, causeRefused, `"ld.so" doesn't go: é, 日本`},
+		{"a long text", result{Refused: strings.Repeat("x", 1<<20)}, causeRefused, strings.Repeat("x", 500) + "..."},
+		{"a cut within a character", result{Refused: "x" + strings.Repeat("é", 300)}, causeRefused, "x" + strings.Repeat("é", 249) + "..."},
+		{"a cause that is none", result{Cause: evil}, causeKilled, ""},
+		{"a signal that is none", result{End: libos.End{Signal: 999}}, causeBroken, "the cell's runner told of an end that no program has: please report this"},
+		{"a negative signal", result{End: libos.End{Signal: -9}}, causeBroken, "the cell's runner told of an end that no program has: please report this"},
+		{"times before the start", result{FirstRun: -1, GuestCPU: -time.Second, LibOS: -time.Second}, causeExited, ""},
+		{"a status that is none", result{End: libos.End{Code: 256}}, causeBroken, "the cell's runner told of an end that no program has: please report this"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := Report{Schema: ReportSchema, Engine: "kvm", Program: "/app/a"}
+			r.fill(&c.result, 0)
+			if r.Ended.Cause != c.cause || r.Ended.Message != c.said {
+				t.Errorf("got %+v, want cause %s and %q", r.Ended, c.cause, c.said)
 			}
 			checkReport(t, &r)
 		})

@@ -61,10 +61,18 @@ type result struct {
 	Resident        uint64
 }
 
-// maxMessage bounds a message: arguments and environment of exec(2) are at
-// most 6 MiB (bprm_stack_limits in Linux's fs/exec.c), and base64 makes four
-// bytes of three.
-const maxMessage = 16 << 20
+// Bounds of messages.
+const (
+	// maxMessage is for those to the runner: arguments and environment of exec(2)
+	// are at most 6 MiB (bprm_stack_limits in Linux's fs/exec.c), and base64
+	// makes four bytes of three.
+	maxMessage = 16 << 20
+	// maxResult is for the result, from a runner that is not trusted: Linux has
+	// some 380 calls, whose names and counts, in either of two tables, take about
+	// 50 bytes each: 40 KiB. The rest is room for a sentence with a path of
+	// 4 KiB, each byte of which JSON may write in six.
+	maxResult = 128 << 10
+)
 
 func toBytes(list []string) [][]byte {
 	out := make([][]byte, len(list))
@@ -96,13 +104,14 @@ func writeMessage(w io.Writer, v any) error {
 	return err
 }
 
-func readMessage(r io.Reader, v any) error {
+// readMessage reads a message of at most some bytes.
+func readMessage(r io.Reader, most uint32, v any) error {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return err
 	}
 	n := binary.LittleEndian.Uint32(head[:])
-	if n > maxMessage {
+	if n > most {
 		return fmt.Errorf("%w: it claims %d bytes", errMessage, n)
 	}
 	body, err := io.ReadAll(io.LimitReader(r, int64(n)))

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -40,7 +42,7 @@ func TestMessagesArriveAsTheyWereSent(t *testing.T) {
 				t.Fatal(err)
 			}
 			// One byte at a time, as a socket may give it.
-			if err := readMessage(iotest.OneByteReader(&wire), c.got); err != nil {
+			if err := readMessage(iotest.OneByteReader(&wire), maxMessage, c.got); err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(c.got, c.sent) {
@@ -62,7 +64,7 @@ func TestMessagesKeepBytesThatAreNoText(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got setup
-	if err := readMessage(&wire, &got); err != nil {
+	if err := readMessage(&wire, maxMessage, &got); err != nil {
 		t.Fatal(err)
 	}
 	if back := toStrings(got.Args); !slices.Equal(back, args) {
@@ -86,7 +88,7 @@ func TestReadMessageRefuses(t *testing.T) {
 		{"a number that does not fit", frame(13, `{"Size":1e30}`), errMessage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if err := readMessage(bytes.NewReader(c.wire), &setup{}); !errors.Is(err, c.want) {
+			if err := readMessage(bytes.NewReader(c.wire), maxMessage, &setup{}); !errors.Is(err, c.want) {
 				t.Errorf("%q: got %v, want %v", c.wire, err, c.want)
 			}
 		})
@@ -97,7 +99,7 @@ func TestReadMessageRefuses(t *testing.T) {
 func TestReadMessageAllocatesWhatArrives(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if err := readMessage(bytes.NewReader(frame(maxMessage, `{}`)), &setup{}); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err := readMessage(bytes.NewReader(frame(maxMessage, `{}`)), maxMessage, &setup{}); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatalf("got %v, want %v", err, io.ErrUnexpectedEOF)
 	}
 	runtime.ReadMemStats(&after)
@@ -114,6 +116,28 @@ func TestWriteMessageRefusesWhatReadMessageWould(t *testing.T) {
 	}
 }
 
+// The greatest honest result fits: every call that Linux may have was served
+// and was not, and a refusal names a path that JSON must escape.
+func TestResultHasRoom(t *testing.T) {
+	counts := map[string]uint64{}
+	for i := range 400 {
+		counts[fmt.Sprintf("a_call_with_a_long_name_%d", i)] = math.MaxUint64
+	}
+	sent := result{Refused: strings.Repeat("\x01", 4096), Calls: counts, Unsupported: counts, Read: map[string]uint64{"/in": 1}}
+	var wire bytes.Buffer
+	if err := writeMessage(&wire, &sent); err != nil {
+		t.Fatal(err)
+	}
+	size := wire.Len()
+	var got result
+	if err := readMessage(&wire, maxResult, &got); err != nil || !reflect.DeepEqual(got, sent) {
+		t.Errorf("a result of %d bytes: %v", size, err)
+	}
+	if err := readMessage(bytes.NewReader(frame(maxResult+1, "{}")), maxResult, &got); !errors.Is(err, errMessage) {
+		t.Errorf("a result of more: got %v, want %v", err, errMessage)
+	}
+}
+
 func FuzzReadMessage(f *testing.F) {
 	for _, v := range []any{&setup{Path: []byte("/app/a"), Args: toBytes([]string{"b"})}, &order{Stop: causeKilled}, &result{Broken: "x"}} {
 		var wire bytes.Buffer
@@ -127,7 +151,7 @@ func FuzzReadMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		for _, v := range []any{&setup{}, &order{}, &result{}} {
 			r := bytes.NewReader(wire)
-			if err := readMessage(r, v); err != nil {
+			if err := readMessage(r, maxMessage, v); err != nil {
 				continue
 			}
 			if read, want := len(wire)-r.Len(), 4+int(binary.LittleEndian.Uint32(wire)); read != want {

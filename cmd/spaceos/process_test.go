@@ -168,6 +168,18 @@ func exited(t *testing.T, pid int, within time.Duration) bool {
 	}
 }
 
+func TestRunnerShowsItsName(t *testing.T) {
+	t.Parallel()
+	r := start(t, guest("ends"), "sleep")
+	for _, p := range processes(t) {
+		if p.pid == r.runner && p.name != cell.RunnerName {
+			t.Errorf("the runner %d shows as %q, want %q", p.pid, p.name, cell.RunnerName)
+		}
+	}
+	r.send(syscall.SIGTERM)
+	r.end()
+}
+
 func TestRunnerHasAProcessGroupOfItsOwn(t *testing.T) {
 	t.Parallel()
 	r := start(t, guest("ends"), "sleep")

@@ -30,7 +30,6 @@ type runner struct {
 	mu       sync.Mutex
 	cause    cause // why an order ended the run
 	signaled bool  // the payload had its signal: the next kills it
-	over     bool  // the machine is being freed
 }
 
 // RunnerMain is all that the runner does; it returns the process's exit
@@ -52,9 +51,7 @@ func RunnerMain() int {
 	if err := r.run(control); err != nil {
 		r.result.Broken = err.Error()
 	}
-	closed := r.closeMachine()
 	err = writeMessage(control, &r.result)
-	<-closed
 	if err != nil {
 		return 1
 	}
@@ -82,22 +79,6 @@ func (r *runner) makeMachine(limit uint64) (err error) {
 		return noMachine(err)
 	}
 	return nil
-}
-
-// closeMachine frees the machine beside the writing of the result, which needs
-// it no longer: the kernel takes a while.
-func (r *runner) closeMachine() <-chan struct{} {
-	r.mu.Lock()
-	r.over = true
-	r.mu.Unlock()
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		if r.machine != nil {
-			_ = r.machine.Close() // the process ends anyway
-		}
-	}()
-	return closed
 }
 
 func (r *runner) run(control io.Reader) error {
@@ -218,7 +199,7 @@ func (r *runner) stop(c cause) {
 	r.cause = c
 	r.mu.Unlock()
 	r.process.Kill(libos.End{Signal: int(unix.SIGKILL)})
-	r.kick()
+	r.cpu.Kick()
 }
 
 // signal gives the payload its first signal, wherever that came from; the
@@ -233,16 +214,7 @@ func (r *runner) signal(n int) {
 		return
 	}
 	r.process.Signal(n)
-	r.kick()
-}
-
-// kick makes the payload's thread look up, if there is still one.
-func (r *runner) kick() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.over {
-		r.cpu.Kick()
-	}
+	r.cpu.Kick()
 }
 
 // measure fills the result.

@@ -73,6 +73,10 @@ func (t *Thread) sendfile(out, in int, at *int64, count uint64) (uint64, errno) 
 	case to.flags&unix.O_APPEND != 0 && !to.isPipe():
 		return 0, unix.EINVAL
 	}
+	if end, ok := to.obj.(*pipeEnd); ok && end.pipe.readers == 0 {
+		t.raise(int(unix.SIGPIPE)) // splice_file_to_pipe() asks for a reader before there is anything to read
+		return 0, unix.EPIPE
+	}
 	n, e := t.copyBytes(&src, &dst, count)
 	if at != nil {
 		*at = off + int64(n)

@@ -1,7 +1,7 @@
-// Bench measures SpaceOS side by side with containers, in one run on one
+// Command bench measures SpaceOS side by side with containers, in one run on one
 // machine, and writes BENCHMARKS.md.
 //
-// It is for the budgets of DESIGN.md, section 10, that concern one cell: start
+// It is for the budgets of SPECIFICATION.md that concern one cell: start
 // to exit, a real payload, compute, memory, one system call, resident memory,
 // sizes. It is not a test: a budget that is missed is printed as missed, and
 // the exit status is 0 unless a measurement failed.

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// budget is one line of DESIGN.md, section 10, and what was measured for it.
+// budget is one row of SPECIFICATION.md and what was measured for it.
 type budget struct {
 	What     string
 	Budget   string

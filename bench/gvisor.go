@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// gvisorVersion is the gVisor that runs are compared with (DESIGN.md, 9).
+// gvisorVersion is the gVisor that runs are compared with.
 const gvisorVersion = "v0.0.0-20260905035102-160fafc42237"
 
 func (h *harness) runscPath() string {

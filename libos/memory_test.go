@@ -164,6 +164,16 @@ func TestSparseTouchesReachTheLimit(t *testing.T) {
 	g.healthy()
 }
 
+func TestHintsBelowUserSpaceAreNotTaken(t *testing.T) {
+	g := bare(t, nil)
+	at := g.must("mmap", 0, PageSize, 3, anonymous, ^uint64(0), 0)
+	const keepAndMove = unix.MREMAP_MAYMOVE | unix.MREMAP_DONTUNMAP
+	if to := g.must("mremap", at, PageSize, PageSize, keepAndMove, PageSize); to < userStart {
+		t.Errorf("mremap with a hint of %#x moved to %#x, below %#x", PageSize, to, userStart)
+	}
+	g.healthy()
+}
+
 func TestWritableCodeIsRefused(t *testing.T) {
 	g := bare(t, nil)
 	const all = unix.PROT_READ | unix.PROT_WRITE | unix.PROT_EXEC

@@ -57,7 +57,7 @@ func examineMachine() (vmm.Host, error) {
 		return vmm.Host{}, err
 	}
 	defer sys.Close()
-	m, err := vmm.New(sys, vmm.Options{Memory: uint64(minMemory)})
+	m, err := vmm.New(sys, vmm.Options{Memory: uint64(minMemory), HideRandom: true, HideCycles: true})
 	if err != nil {
 		return vmm.Host{}, err
 	}
@@ -93,6 +93,11 @@ func (d *Diagnosis) addHost(h vmm.Host) {
 		d.add(Finding{Subject: "CPUID", OK: true, Fact: "visible", Note: "this KVM shows the guest the processor's own CPUID, whatever we choose"})
 	} else {
 		d.add(Finding{Subject: "CPUID", OK: true, Fact: "chosen leaf by leaf"})
+	}
+	if h.CyclesHidden {
+		d.add(Finding{Subject: "cycle counter", OK: true, Fact: "can be hidden", Note: "with --clock, RDTSC shows the world's time"})
+	} else {
+		d.add(Finding{Subject: "cycle counter", OK: true, Fact: "visible", Note: "this KVM shows the guest the processor's own counter, whatever we choose"})
 	}
 	d.add(Finding{Subject: "address bits", OK: true, Fact: fmt.Sprintf("%d", h.PhysBits)})
 }

@@ -75,6 +75,9 @@ func describe(h vmm.Host) hostInfo {
 	if h.CPUIDVisible {
 		info.CPUID = "visible"
 	}
+	if h.CyclesHidden {
+		info.CycleCounter = "hidden"
+	}
 	return info
 }
 

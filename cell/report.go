@@ -33,7 +33,7 @@ type Report struct {
 type hostInfo struct {
 	KVM          string `json:"kvm"`
 	CPUID        string `json:"cpuid"`         // "chosen", or "visible" where the guest sees the processor's own
-	CycleCounter string `json:"cycle_counter"` // "visible": RDTSC shows the host's
+	CycleCounter string `json:"cycle_counter"` // "visible": RDTSC shows the host's; "hidden": the world's clock
 	HugePages    string `json:"huge_pages"`    // the host's setting, or "off"
 }
 

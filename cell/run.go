@@ -202,7 +202,7 @@ func (o *owner) start() error {
 	}
 	defer unix.Close(worldRunner)
 	o.worldFD = worldOwner
-	o.pid, err = syscall.ForkExec("/proc/self/exe", []string{RunnerName, strconv.FormatUint(uint64(o.spec.Memory), 10)}, &syscall.ProcAttr{
+	o.pid, err = syscall.ForkExec("/proc/self/exe", o.runnerArgs(), &syscall.ProcAttr{
 		// Two: with one, the scheduler would take the processor from the
 		// payload's thread in each KVM_RUN and give it back after.
 		Env:   []string{"GOMAXPROCS=2"},
@@ -215,6 +215,24 @@ func (o *owner) start() error {
 		return fail(StatusFailure, "starting the runner: %w", err)
 	}
 	return nil
+}
+
+// Words of the runner's command line, which has what its machine must be told
+// before the setup comes; the memory limit is the last.
+const (
+	hideRandom = "hide-random" // vmm.Options
+	hideCycles = "hide-cycles"
+)
+
+func (o *owner) runnerArgs() []string {
+	args := []string{RunnerName}
+	if o.spec.Seed != nil {
+		args = append(args, hideRandom)
+	}
+	if !o.spec.Clock.IsZero() {
+		args = append(args, hideCycles)
+	}
+	return append(args, strconv.FormatUint(uint64(o.spec.Memory), 10))
 }
 
 // send tells the runner what to run.

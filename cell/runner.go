@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -43,7 +44,13 @@ func RunnerMain() int {
 	}
 	// KVM takes a while to make a machine; what else is to be done is done
 	// meanwhile.
-	go func() { r.made <- r.makeMachine(limit) }()
+	go func() {
+		r.made <- r.makeMachine(vmm.Options{
+			Memory:     limit,
+			HideRandom: slices.Contains(os.Args, hideRandom),
+			HideCycles: slices.Contains(os.Args, hideCycles),
+		})
+	}()
 	setName(RunnerName)
 	if err := readMessage(control, maxMessage, &r.setup); err != nil {
 		return 1
@@ -71,10 +78,10 @@ func setName(name string) {
 }
 
 // makeMachine makes the machine, or says what is missing.
-func (r *runner) makeMachine(limit uint64) (err error) {
+func (r *runner) makeMachine(o vmm.Options) (err error) {
 	runtime.LockOSThread() // one thread makes it, so that its calls can be traced and made to fail one by one
 	defer runtime.UnlockOSThread()
-	r.machine, err = vmm.New(kvm.NewSystem(fdKVM), vmm.Options{Memory: limit})
+	r.machine, err = vmm.New(kvm.NewSystem(fdKVM), o)
 	if err != nil {
 		return noMachine(err)
 	}
@@ -136,6 +143,7 @@ func (r *runner) build() error {
 	m := r.machine
 	r.cpu = m.CPU(0)
 	cfg.Memory, cfg.Meter, cfg.Platform = memory{m}, memory{m}, platform(m.Host())
+	cfg.HideCycles = m.Host().CyclesHidden
 	r.result.Host = describe(m.Host())
 	var err error
 	r.process, err = libos.New(cfg)

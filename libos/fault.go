@@ -16,7 +16,10 @@ const (
 	busAddr    = 2  // BUS_ADRERR
 )
 
-const pageFault = 14
+const (
+	generalProtection = 13
+	pageFault         = 14
+)
 
 // exception says what signal a vector raises.
 type exception struct {
@@ -65,7 +68,7 @@ func (t *Thread) Fault(trap Trap) {
 	}
 	if trap.Vector == pageFault {
 		t.pageFault(trap)
-	} else {
+	} else if trap.Vector != generalProtection || !t.readCycles() {
 		x := exceptionOf(trap.Vector)
 		info := sigInfo{sig: int(x.sig), code: x.code}
 		if x.atRIP {

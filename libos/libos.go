@@ -38,6 +38,8 @@ type Config struct {
 
 	CPUTime func() time.Duration // processor time of the main thread; nil: the clock's, less waits
 
+	HideCycles bool // the machine lets RDTSC fault: the clock answers
+
 	HugePages bool       // back large anonymous maps with huge pages
 	Platform  Platform   // what the auxiliary vector says of the processor
 	Trace     io.Writer  // one line a call, as strace prints it; nil: none

@@ -44,6 +44,7 @@ const (
 const (
 	cr0 = 1<<0 | 1<<1 | 1<<4 | 1<<5 | 1<<16 | 1<<18 | 1<<31 // PE MP ET NE WP AM PG
 
+	cr4TSD  = 1 << 2
 	cr4     = 1<<5 | 1<<9 | 1<<10 | 1<<16 | 1<<18 // PAE OSFXSR OSXMMEXCPT FSGSBASE OSXSAVE
 	cr4UMIP = 1 << 11
 	cr4SMEP = 1 << 20
@@ -147,7 +148,7 @@ func (c *CPU) fillSregs(s *kvm.Sregs) {
 	for _, f := range []struct {
 		on  bool
 		bit uint64
-	}{{h.SMEP, cr4SMEP}, {h.SMAP, cr4SMAP}, {h.UMIP, cr4UMIP}} {
+	}{{c.m.hideCycles, cr4TSD}, {h.SMEP, cr4SMEP}, {h.SMAP, cr4SMAP}, {h.UMIP, cr4UMIP}} {
 		if f.on {
 			s.CR4 |= f.bit
 		}

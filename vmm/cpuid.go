@@ -27,6 +27,9 @@ const (
 	// Leaf 0x80000001 EDX: as leaf 1, and SYSCALL NX PDPE1GB(no) LM.
 	allowExtEDX = allow1EDX&0x0183f3ff | 1<<11 | 1<<20 | 1<<29
 
+	featureRDRAND = 1 << 30 // leaf 1 ECX
+	featureRDSEED = 1 << 18 // leaf 7 EBX
+
 	featureUMIP = 1 << 2
 	featureSMEP = 1 << 7
 	featureSMAP = 1 << 20
@@ -96,6 +99,19 @@ func (h *Host) leaf(e kvm.CPUIDEntry) (kvm.CPUIDEntry, bool) {
 		return e, false
 	}
 	return e, true
+}
+
+// hideRandom takes the processor's own random numbers out of what the guest is
+// told.
+func (h *Host) hideRandom() {
+	for i := range h.cpuid {
+		switch e := &h.cpuid[i]; e.Function {
+		case 1:
+			e.ECX &^= featureRDRAND
+		case 7:
+			e.EBX &^= featureRDSEED
+		}
+	}
 }
 
 // leafXSAVE keeps leaf 0xD and XCR0 in agreement.

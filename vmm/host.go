@@ -18,7 +18,8 @@ type Host struct {
 	SyncRegs     bool // registers come with the exit
 	PhysBits     uint // MAXPHYADDR
 	XCR0         uint64
-	XSaveSize    int // bytes of an XSAVE area in the standard format
+	XSaveSize    int  // bytes of an XSAVE area in the standard format
+	CyclesHidden bool // RDTSC faults, as Options.HideCycles asked
 	SMEP, SMAP   bool
 	UMIP         bool
 	FeaturesEDX  uint32 // CPUID 1 EDX: AT_HWCAP

@@ -98,6 +98,7 @@ var (
 	stubUser  = []byte{0xe6, portStub, 0x0f, 0x0b}       // out portStub, al; ud2 (never reached by a call)
 	trapUnit  = []byte{0x0f, 0x0b}                       // ud2
 	probeCode = []byte{
+		0x0f, 0x31, // rdtsc, executed where it is to fault
 		0xb8, 0x00, 0x00, 0x00, 0x40, // mov eax, 0x40000000
 		0x0f, 0xa2, // cpuid
 		0x49, 0x89, 0xd8, // mov r8, rbx

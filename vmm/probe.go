@@ -21,13 +21,11 @@ const errorFetchUser = 1<<0 | 1<<2 | 1<<4
 // it; a paravirtual KVM stays in ring 3 and faults on it, and then the stub
 // becomes a page of ring 3, with a TSS that lets it use its one port.
 func (m *Machine) probe(c *CPU) error {
-	c.reset()
-	r := c.Regs()
-	r.RIP, r.RFLAGS = systemAddr(pageProbe), rflagsFixed
-	e, err := c.exit()
+	e, err := c.startProbe()
 	if err != nil {
 		return err
 	}
+	r := c.Regs()
 	features := uint32(r.RDX) // of leaf 1
 	visible, ring0, rip := uint32(r.R8) != 0, c.sregs().CS.DPL == 0, r.RIP
 	if err := c.complete(); err != nil {
@@ -49,6 +47,34 @@ func (m *Machine) probe(c *CPU) error {
 		return fmt.Errorf("%w: it ended at port %#x, RIP %#x", errProbe, e.port, rip)
 	}
 	return m.removeProbe()
+}
+
+// rdtscSize is the length of the probe's first instruction.
+const rdtscSize = 2
+
+// startProbe runs the probe guest to its exit. If the cycle counter is to be
+// hidden it starts with RDTSC: one KVM lets that fault, and then the guest goes
+// on behind it; another lets it pass.
+func (c *CPU) startProbe() (exitState, error) {
+	start := systemAddr(pageProbe)
+	if c.m.hideCycles {
+		e, err := c.runProbe(start)
+		if err != nil || e.port != portHandler+vectorGP || e.frame.rip != start {
+			return e, err
+		}
+		c.m.host.CyclesHidden = true
+		if err := c.complete(); err != nil {
+			return e, err
+		}
+	}
+	return c.runProbe(start + rdtscSize)
+}
+
+// runProbe enters the probe guest at rip.
+func (c *CPU) runProbe(rip uint64) (exitState, error) {
+	c.reset()
+	c.Regs().RIP = rip
+	return c.exit()
 }
 
 // removeProbe takes the probe's page away from the guest for good.

@@ -51,6 +51,12 @@ func (s Stub) String() string {
 // Options say what the machine shall be.
 type Options struct {
 	Memory uint64 // limit in bytes: frames, page tables and scratch together; a multiple of PageSize
+
+	// HideRandom leaves RDRAND and RDSEED out of CPUID, for a guest whose
+	// random numbers come from elsewhere. HideCycles makes RDTSC and RDTSCP
+	// fault in ring 3 (general protection), where the host can do that:
+	// Host.CyclesHidden tells.
+	HideRandom, HideCycles bool
 }
 
 // Machine is one virtual machine.
@@ -63,10 +69,11 @@ type Machine struct {
 	tables tables
 	frames frames
 
-	limit   uint64
-	scratch uint64
-	kept    uint64 // pages kept back for splitting huge pages, one for each
-	gone    uint64 // touched pages of what is unmapped by now
+	limit      uint64
+	scratch    uint64
+	hideCycles bool   // Options.HideCycles
+	kept       uint64 // pages kept back for splitting huge pages, one for each
+	gone       uint64 // touched pages of what is unmapped by now
 
 	cpus    []*CPU
 	wasHuge map[uint64]struct{} // addresses (in huge pages) where a huge page was: see forgetHuge
@@ -93,7 +100,10 @@ func New(sys *kvm.System, o Options) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{vm: vm, host: host, limit: o.Memory, wasHuge: map[uint64]struct{}{}}
+	if o.HideRandom {
+		host.hideRandom()
+	}
+	m := &Machine{vm: vm, host: host, hideCycles: o.HideCycles, limit: o.Memory, wasHuge: map[uint64]struct{}{}}
 	if err := m.build(); err != nil {
 		m.Close()
 		return nil, err

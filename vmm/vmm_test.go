@@ -22,6 +22,11 @@ const (
 // KVM at all.
 func newMachine(t testing.TB, memory uint64) (*Machine, *CPU) {
 	t.Helper()
+	return newMachineOf(t, Options{Memory: memory})
+}
+
+func newMachineOf(t testing.TB, o Options) (*Machine, *CPU) {
+	t.Helper()
 	sys, err := OpenSystem("/dev/kvm")
 	if errors.Is(err, ErrUnsupported) {
 		t.Skip("no KVM on this machine: ", err)
@@ -30,7 +35,7 @@ func newMachine(t testing.TB, memory uint64) (*Machine, *CPU) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { sys.Close() })
-	m, err := New(sys, Options{Memory: memory})
+	m, err := New(sys, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,12 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"spaceos/kvm"
 	"spaceos/vmm"
 	"spaceos/world"
 )
@@ -28,6 +28,8 @@ type owner struct {
 	size    int64
 
 	executable bool // the program's permissions say so
+	system     *kvm.System
+	host       vmm.Host
 	server     *world.Server
 	control    *os.File
 	worldFD    int
@@ -68,13 +70,19 @@ func (o *owner) run(ctx context.Context) error {
 	if err := o.checkOut(); err != nil {
 		return err
 	}
+	sys, err := vmm.OpenSystem(devKVM)
+	if err != nil {
+		return &Failure{StatusFailure, noMachine(err)}
+	}
+	defer sys.Close()
+	o.system = sys
 	if err := o.start(); err != nil {
 		return err
 	}
 	defer o.control.Close()
 	defer unix.Close(o.worldFD)
-	// The runner takes a while to wake up; the world is made meanwhile.
-	if err := o.openWorld(); err != nil {
+	// The runner takes a while to wake up; what it needs is made meanwhile.
+	if err := o.prepare(); err != nil {
 		o.reap()
 		return err
 	}
@@ -168,6 +176,14 @@ func (o *owner) checkOut() error {
 	return nil
 }
 
+// prepare makes the world, and finds out what KVM offers.
+func (o *owner) prepare() (err error) {
+	if o.host, err = vmm.Examine(o.system); err != nil {
+		return &Failure{StatusFailure, noMachine(err)}
+	}
+	return o.openWorld()
+}
+
 func (o *owner) openWorld() error {
 	s := &o.spec
 	server, err := world.NewServer(world.Options{
@@ -185,11 +201,6 @@ func (o *owner) openWorld() error {
 
 // start starts the runner, which waits for the setup.
 func (o *owner) start() error {
-	sys, err := vmm.OpenSystem(devKVM)
-	if err != nil {
-		return &Failure{StatusFailure, noMachine(err)}
-	}
-	defer sys.Close()
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fail(StatusFailure, "making the runner's socket: %w", err)
@@ -202,11 +213,11 @@ func (o *owner) start() error {
 	}
 	defer unix.Close(worldRunner)
 	o.worldFD = worldOwner
-	o.pid, err = syscall.ForkExec("/proc/self/exe", o.runnerArgs(), &syscall.ProcAttr{
+	o.pid, err = syscall.ForkExec("/proc/self/exe", []string{RunnerName}, &syscall.ProcAttr{
 		// Two: with one, the scheduler would take the processor from the
 		// payload's thread in each KVM_RUN and give it back after.
 		Env:   []string{"GOMAXPROCS=2"},
-		Files: []uintptr{0, 1, 2, fdControl: uintptr(ends[1]), fdWorld: uintptr(worldRunner), fdKVM: uintptr(sys.FD()), fdProgram: o.program.Fd()},
+		Files: []uintptr{0, 1, 2, fdControl: uintptr(ends[1]), fdWorld: uintptr(worldRunner), fdKVM: uintptr(o.system.FD()), fdProgram: o.program.Fd()},
 		// The runner dies with the thread that started it. Go ends no thread
 		// but those of goroutines that locked theirs and returned.
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
@@ -217,32 +228,17 @@ func (o *owner) start() error {
 	return nil
 }
 
-// Words of the runner's command line, which has what its machine must be told
-// before the setup comes; the memory limit is the last.
-const (
-	hideRandom = "hide-random" // vmm.Options
-	hideCycles = "hide-cycles"
-)
-
-func (o *owner) runnerArgs() []string {
-	args := []string{RunnerName}
-	if o.spec.Seed != nil {
-		args = append(args, hideRandom)
-	}
-	if !o.spec.Clock.IsZero() {
-		args = append(args, hideCycles)
-	}
-	return append(args, strconv.FormatUint(uint64(o.spec.Memory), 10))
-}
-
 // send tells the runner what to run.
 func (o *owner) send() error {
 	s := &o.spec
-	err := writeMessage(o.control, &setup{
-		Path: []byte(o.report.Program), Args: toBytes(s.Args), Env: toBytes(s.Env), Size: o.size,
-		Seed: s.Seed, Clock: s.Clock, Frozen: s.Frozen, NoHugePages: s.NoHugePages, NotExecutable: !o.executable, Trace: s.Trace,
-	})
-	if err != nil {
+	m := setup{
+		Path: o.report.Program, Args: s.Args, Env: s.Env, Size: o.size, Memory: uint64(s.Memory), Host: o.host,
+		Clock: s.Clock, Frozen: s.Frozen, NoHugePages: s.NoHugePages, NotExecutable: !o.executable, Trace: s.Trace,
+	}
+	if s.Seed != nil {
+		m.Seeded, m.Seed = true, *s.Seed
+	}
+	if err := writeMessage(o.control, &m); err != nil {
 		return fail(StatusFailure, "talking to the runner: %w", err)
 	}
 	return nil

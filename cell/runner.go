@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -38,28 +36,17 @@ type runner struct {
 func RunnerMain() int {
 	control := blocking(fdControl, "control")
 	r := &runner{made: make(chan error, 1)}
-	limit, err := strconv.ParseUint(os.Args[len(os.Args)-1], 10, 64)
-	if err != nil {
+	if err := readMessage(control, maxMessage, &r.setup); err != nil {
 		return 1
 	}
 	// KVM takes a while to make a machine; what else is to be done is done
 	// meanwhile.
-	go func() {
-		r.made <- r.makeMachine(vmm.Options{
-			Memory:     limit,
-			HideRandom: slices.Contains(os.Args, hideRandom),
-			HideCycles: slices.Contains(os.Args, hideCycles),
-		})
-	}()
+	go func() { r.made <- r.makeMachine() }()
 	setName(RunnerName)
-	if err := readMessage(control, maxMessage, &r.setup); err != nil {
-		return 1
-	}
 	if err := r.run(control); err != nil {
 		r.result.Broken = err.Error()
 	}
-	err = writeMessage(control, &r.result)
-	if err != nil {
+	if err := writeMessage(control, &r.result); err != nil {
 		return 1
 	}
 	return 0
@@ -78,10 +65,13 @@ func setName(name string) {
 }
 
 // makeMachine makes the machine, or says what is missing.
-func (r *runner) makeMachine(o vmm.Options) (err error) {
+func (r *runner) makeMachine() (err error) {
 	runtime.LockOSThread() // one thread makes it, so that its calls can be traced and made to fail one by one
 	defer runtime.UnlockOSThread()
-	r.machine, err = vmm.New(kvm.NewSystem(fdKVM), o)
+	r.machine, err = vmm.New(kvm.NewSystem(fdKVM), vmm.Options{
+		Memory: r.setup.Memory, Host: &r.setup.Host,
+		HideRandom: r.setup.Seeded, HideCycles: !r.setup.Clock.IsZero(),
+	})
 	if err != nil {
 		return noMachine(err)
 	}
@@ -92,7 +82,7 @@ func (r *runner) run(control io.Reader) error {
 	if err := r.build(); err != nil {
 		return err
 	}
-	regs, err := r.process.Load(io.NewSectionReader(blocking(fdProgram, string(r.setup.Path)), 0, r.setup.Size), r.setup.Size)
+	regs, err := r.process.Load(io.NewSectionReader(blocking(fdProgram, r.setup.Path), 0, r.setup.Size), r.setup.Size)
 	if err != nil {
 		var refused *libos.LoadError
 		if errors.As(err, &refused) {
@@ -122,13 +112,13 @@ func (r *runner) run(control io.Reader) error {
 
 // build makes machine and process.
 func (r *runner) build() error {
-	s, path := &r.setup, string(r.setup.Path)
+	s := &r.setup
 	cfg := libos.Config{
 		World:   world.NewClient(fdWorld),
 		Clock:   world.NewClock(s.Clock, s.Frozen),
-		Entropy: world.NewEntropy(s.Seed),
+		Entropy: world.NewEntropy(s.seed()),
 		Stdin:   0, Stdout: 1, Stderr: 2,
-		Args: append([]string{path}, toStrings(s.Args)...), Env: toStrings(s.Env), Path: path,
+		Args: append([]string{s.Path}, s.Args...), Env: s.Env, Path: s.Path,
 		HugePages: !s.NoHugePages,
 	}
 	if !s.Frozen {

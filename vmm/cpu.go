@@ -106,7 +106,7 @@ func (m *Machine) NewCPU() (*CPU, error) {
 // configure gives the processor its CPUID, control registers and MSRs.
 func (c *CPU) configure() error {
 	// CPUID first: the rest is checked against it.
-	if err := c.vcpu.SetCPUID(c.m.host.cpuid); err != nil {
+	if err := c.vcpu.SetCPUID(c.m.host.CPUID); err != nil {
 		return err
 	}
 	s, err := c.vcpu.GetSregs()

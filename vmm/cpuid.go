@@ -63,7 +63,7 @@ func (h *Host) choose(offered []kvm.CPUIDEntry) {
 	}
 	for _, e := range offered {
 		if c, ok := h.leaf(e); ok {
-			h.cpuid = append(h.cpuid, c)
+			h.CPUID = append(h.CPUID, c)
 		}
 	}
 }
@@ -104,8 +104,8 @@ func (h *Host) leaf(e kvm.CPUIDEntry) (kvm.CPUIDEntry, bool) {
 // hideRandom takes the processor's own random numbers out of what the guest is
 // told.
 func (h *Host) hideRandom() {
-	for i := range h.cpuid {
-		switch e := &h.cpuid[i]; e.Function {
+	for i := range h.CPUID {
+		switch e := &h.CPUID[i]; e.Function {
 		case 1:
 			e.ECX &^= featureRDRAND
 		case 7:

@@ -31,7 +31,7 @@ func TestCPUIDNamesNoRandomNumbers(t *testing.T) {
 	}
 	for _, hide := range []bool{false, true} {
 		m, c := newMachineOf(t, Options{Memory: 8 << 20, HideRandom: hide})
-		for _, e := range m.host.cpuid {
+		for _, e := range m.host.CPUID {
 			if hide && (e.Function == 1 && e.ECX&featureRDRAND != 0 || e.Function == 7 && e.EBX&featureRDSEED != 0) {
 				t.Errorf("leaf %d is to name RDRAND or RDSEED: %+v", e.Function, e)
 			}

@@ -24,7 +24,7 @@ type Host struct {
 	UMIP         bool
 	FeaturesEDX  uint32 // CPUID 1 EDX: AT_HWCAP
 
-	cpuid []kvm.CPUIDEntry // what the guest is told
+	CPUID []kvm.CPUIDEntry // what the guest is told
 }
 
 // Missing is an error that says what this machine lacks for a cell and how to

@@ -51,6 +51,7 @@ func (s Stub) String() string {
 // Options say what the machine shall be.
 type Options struct {
 	Memory uint64 // limit in bytes: frames, page tables and scratch together; a multiple of PageSize
+	Host   *Host  // what Examine found; nil: New asks
 
 	// HideRandom leaves RDRAND and RDSEED out of CPUID, for a guest whose
 	// random numbers come from elsewhere. HideCycles makes RDTSC and RDTSCP
@@ -89,7 +90,7 @@ var ErrUnsupported = errors.New("not supported here")
 // New makes a machine without processors, and finds out which stub it needs
 // (the probe is the machine's own first run).
 func New(sys *kvm.System, o Options) (*Machine, error) {
-	host, err := Examine(sys)
+	host, err := o.host(sys)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +110,13 @@ func New(sys *kvm.System, o Options) (*Machine, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+func (o *Options) host(sys *kvm.System) (Host, error) {
+	if o.Host != nil {
+		return *o.Host, nil
+	}
+	return Examine(sys)
 }
 
 func (m *Machine) build() error {

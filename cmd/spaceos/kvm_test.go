@@ -25,7 +25,7 @@ const (
 	tamper      = `exec strace -f -qq -o /dev/null -P /dev/kvm -e trace=ioctl,openat -e inject=`
 	noCaps      = tamper + `ioctl:retval=0:when=2+ "$@"`
 	otherAPI    = tamper + `ioctl:retval=11:when=1 "$@"`
-	noVM        = tamper + `ioctl:error=ENOMEM:when=10 "$@"`
+	noVM        = `exec python3 -c "` + failCreateVM + `" "$@"`
 	busyKVM     = tamper + `openat:error=EBUSY "$@"`
 	helpToLoad  = "load the kernel module (modprobe kvm_intel or kvm_amd), or switch on virtualisation in the firmware or in the surrounding virtual machine"
 	helpToOpen  = "add your user to the group that owns it (usermod -aG kvm tester) and log in again, or run as root"
@@ -33,6 +33,19 @@ const (
 	helpNotKVM  = "KVM_GET_API_VERSION failed (kvm: KVM_GET_API_VERSION: inappropriate ioctl for device); give the real /dev/kvm"
 	allCapsGone = "this KVM lacks KVM_CAP_IMMEDIATE_EXIT, KVM_CAP_SYNC_REGS, KVM_CAP_XSAVE, KVM_CAP_XCRS, KVM_CAP_X86_MSR_FILTER, KVM_CAP_DISABLE_QUIRKS2"
 )
+
+// failCreateVM installs a seccomp filter under which ioctl(_, KVM_CREATE_VM)
+// gives ENOMEM, and goes on with its arguments as a command (seccomp(2); the
+// offsets are those of struct seccomp_data: the number at 0, args[1] at 24).
+const failCreateVM = `
+import ctypes, os, struct, sys
+code = [(0x20, 0, 0, 0), (0x15, 0, 3, 16), (0x20, 0, 0, 24), (0x15, 0, 1, 0xAE01), (6, 0, 0, 0x50000 | 12), (6, 0, 0, 0x7fff0000)]
+filter = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *c) for c in code))
+program = struct.pack('HxxxxxxQ', len(code), ctypes.addressof(filter))
+libc = ctypes.CDLL(None)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program): sys.exit('no filter')
+os.execvp(sys.argv[1], sys.argv[1:])
+`
 
 // computers are kinds of computers on which cells cannot run.
 var computers = []struct {

@@ -55,6 +55,10 @@ func (a processor) Bases() (fs, gs uint64) { return a.c.Bases() }
 
 func (a processor) SetBases(fs, gs uint64) { a.c.SetBases(fs, gs) }
 
+func (a processor) XState() ([]byte, error) { return a.c.XState() }
+
+func (a processor) SetXState(area []byte) error { return a.c.SetXState(area) }
+
 // Sizes of a signal frame beside the XSAVE area: siginfo, ucontext and the
 // return address, and what alignment can cost (Linux: get_sigframe_size in
 // arch/x86/kernel/signal.c).
@@ -66,6 +70,7 @@ func platform(h vmm.Host) libos.Platform {
 	return libos.Platform{
 		HWCap: uint64(h.FeaturesEDX), HWCap2: fsgsbase,
 		SignalFrame: uint64(h.XSaveSize+signalFrameRest+15) &^ 15, CPUs: 1,
+		XFeatures: h.XCR0, XStateSize: h.XSaveSize,
 	}
 }
 

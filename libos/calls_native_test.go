@@ -15,7 +15,7 @@ import (
 // the native process itself, or the answer is the world's own.
 var alone = map[string]string{
 	"exit": "ends", "exit_group": "ends", "kill": "ends", "tkill": "ends", "tgkill": "ends",
-	"pause": "waits", "rt_sigsuspend": "waits", "sched_yield": "nothing to compare",
+	"rt_sigreturn": "has no arguments, but a stack", "pause": "waits", "rt_sigsuspend": "waits", "sched_yield": "nothing to compare",
 	"prctl": "the native process has capabilities", "personality": "changes the native process",
 	"setrlimit": "changes the native process", "prlimit64": "changes the native process",
 	"sched_setscheduler": "capabilities", "sched_setparam": "capabilities", "setpriority": "capabilities",

@@ -40,14 +40,14 @@ func (t *Thread) Call() {
 	c := t.p.calls[nr]
 	if c == nil || !t.p.cfg.Subjects.allows(c.subject) {
 		t.unsupported(nr, a)
-		t.finishCall(nr, 0, syscall.ENOSYS)
+		t.finishCall(regs.RAX, 0, syscall.ENOSYS)
 		return
 	}
 	t.p.counts.served[nr]++
-	line := t.traceCall(c, a)
+	line, rax := t.traceCall(c, a), regs.RAX
 	value, e := c.fn(t, a)
 	line.done(value, e)
-	t.finishCall(nr, value, e)
+	t.finishCall(rax, value, e)
 }
 
 // unsupported notes a call that does not exist here. A number that Linux does
@@ -62,15 +62,15 @@ func (t *Thread) unsupported(nr uint32, a args) {
 	t.p.counts.unsupported[nr]++
 }
 
-// finishCall puts the result into the registers and acts on signals.
-func (t *Thread) finishCall(nr uint32, value uint64, e errno) {
+// finishCall puts the result into the registers and acts on signals. RAX had
+// the number of the call.
+func (t *Thread) finishCall(rax, value uint64, e errno) {
 	regs := t.cpu.Regs()
 	switch e {
 	case 0:
 		regs.RAX = value
 	case errRestart, errRestartNoHandler:
-		regs.RAX = uint64(nr)
-		regs.RIP -= 2 // the SYSCALL instruction
+		t.restart = restart{e, rax}
 	default:
 		regs.RAX = -uint64(e)
 	}

@@ -179,7 +179,7 @@ func checkStack(t *testing.T, g *guest, regs Regs, b []byte, bias uint64) {
 	}
 	for key, want := range map[uint64]uint64{
 		atPhdr: get64(b, programHeader(0, phVaddr)) + bias + elfHeaderSize, atPhent: 56, atPhnum: uint64(b[56]), atPagesz: 4096,
-		atBase: 0, atEntry: regs.RIP, atUID: 0, atSecure: 0, atClktck: 100, atMinsigstksz: 3632,
+		atBase: 0, atEntry: regs.RIP, atUID: 0, atSecure: 0, atClktck: 100, atMinsigstksz: 1360,
 	} {
 		if got, there := auxv[key]; !there || got != want {
 			t.Errorf("auxiliary vector %d is %#x (there: %v), want %#x", key, got, there, want)

@@ -20,6 +20,7 @@ type fakeMachine struct {
 	scratch  uint64
 	regs     Regs
 	fs, gs   uint64
+	xstate   []byte
 	misuse   []string
 	maps     int // calls of Map
 	hugeMaps int
@@ -32,7 +33,7 @@ type fakePage struct {
 }
 
 func newFakeMachine(limit uint64) *fakeMachine {
-	return &fakeMachine{pages: map[uint64]*fakePage{}, limit: limit}
+	return &fakeMachine{pages: map[uint64]*fakePage{}, limit: limit, xstate: make([]byte, 832)}
 }
 
 func (m *fakeMachine) complain(format string, a ...any) {
@@ -151,6 +152,13 @@ func (m *fakeMachine) Regs() *Regs            { return &m.regs }
 func (m *fakeMachine) Bases() (fs, gs uint64) { return m.fs, m.gs }
 func (m *fakeMachine) SetBases(fs, gs uint64) { m.fs, m.gs = fs, gs }
 
+func (m *fakeMachine) XState() ([]byte, error) { return slices.Clone(m.xstate), nil }
+
+func (m *fakeMachine) SetXState(area []byte) error {
+	m.xstate = append(m.xstate[:0], area...)
+	return nil
+}
+
 // guest is a process on a fake machine, driven as the cell drives it.
 type guest struct {
 	t     testing.TB
@@ -176,7 +184,7 @@ func newGuest(t testing.TB, edit func(*Config)) *guest {
 	cfg := Config{
 		Memory: m, Meter: m, World: server, Clock: world.NewClock(time.Time{}, false),
 		Entropy: world.NewEntropy(&seed), Stdin: 0, Stdout: 1, Stderr: 2,
-		Path: "/app/prog", Args: []string{"prog"}, Trace: &g.trace, Platform: Platform{CPUs: 1, SignalFrame: 3632},
+		Path: "/app/prog", Args: []string{"prog"}, Trace: &g.trace, Platform: Platform{CPUs: 1, SignalFrame: 1360, XFeatures: 7, XStateSize: 832},
 	}
 	if edit != nil {
 		edit(&cfg)

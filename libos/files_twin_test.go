@@ -151,6 +151,8 @@ type ourTwin struct {
 func (o *ourTwin) Regs() *Regs             { return &o.regs }
 func (o *ourTwin) Bases() (fs, gs uint64)  { return 0, 0 }
 func (o *ourTwin) SetBases(fs, gs uint64)  {}
+func (o *ourTwin) XState() ([]byte, error) { return make([]byte, 576), nil }
+func (o *ourTwin) SetXState([]byte) error  { return nil }
 func (o *ourTwin) Limit() uint64           { return 64 << 20 }
 func (o *ourTwin) Backed() uint64          { return 0 }
 func (o *ourTwin) Usage() Usage            { return Usage{Limit: 64 << 20} }

@@ -50,6 +50,8 @@ type Config struct {
 type Platform struct {
 	HWCap, HWCap2 uint64 // AT_HWCAP (CPUID 1 EDX), AT_HWCAP2
 	SignalFrame   uint64 // AT_MINSIGSTKSZ: bytes of a signal frame, XSAVE area included
+	XFeatures     uint64 // XCR0: the components of the extended state
+	XStateSize    int    // bytes of them in XSAVE's standard format, at least 576
 	CPUs          int    // processors that sched_getaffinity shows
 }
 

@@ -96,6 +96,12 @@ type CPU interface {
 	Bases() (fs, gs uint64)
 	// SetBases sets them; both are canonical.
 	SetBases(fs, gs uint64)
+	// XState gives x87, SSE, AVX and so on as XSAVE writes them in its standard
+	// format, Platform.XStateSize bytes, components at rest with their initial
+	// values. The bytes may be changed and are valid until the next XState.
+	XState() ([]byte, error)
+	// SetXState sets them; the area is one that XRSTOR takes.
+	SetXState(area []byte) error
 }
 
 // Trap is an exception that the guest raised.

@@ -220,10 +220,11 @@ func (t *Thread) withMask(addr, size uint64, call func() (uint64, errno)) (uint6
 	if e != 0 {
 		return 0, e
 	}
-	saved := t.mask
-	t.mask = sigSet(words[0]) &^ neverCaught
+	t.waitWith(sigSet(words[0]))
 	n, e := call()
-	t.mask = saved
+	if e != errRestartNoHandler && e != unix.EINTR {
+		t.mask, t.saved = *t.saved, nil // no signal ended it, so none is delivered with this mask
+	}
 	return n, e
 }
 

@@ -69,6 +69,7 @@ func New(cfg Config) (*Process, error) {
 	}
 	p.main = &Thread{p: p, tid: guestPID, wake: wake}
 	p.main.alt.flags = altDisable
+	p.main.selectors = userSelectors
 	p.initFiles()
 	return p, nil
 }

@@ -12,7 +12,11 @@ const (
 
 	codeUser   = 0    // SI_USER
 	codeKernel = 0x80 // SI_KERNEL
+	codeQueue  = -1   // SI_QUEUE
+	codeTimer  = -2   // SI_TIMER
 	codeThread = -6   // SI_TKILL
+
+	siginfoSize = 128
 
 	handlerDefault = 0 // SIG_DFL
 	handlerIgnore  = 1 // SIG_IGN
@@ -56,8 +60,12 @@ func (q sigQueue) set() sigSet {
 	return s
 }
 
-// take removes the lowest signal of those in want.
+// take removes the lowest signal of those in want; those of exceptions come
+// first (next_signal in kernel/signal.c).
 func (q *sigQueue) take(want sigSet) (sigInfo, bool) {
+	if first := q.set() & want & synchronous; first != 0 {
+		want = first
+	}
 	best := -1
 	for i, info := range *q {
 		if want.has(info.sig) && (best < 0 || info.sig < (*q)[best].sig) {
@@ -95,10 +103,21 @@ type signals struct {
 
 // sigThread is what each thread has of its own.
 type sigThread struct {
-	mask    sigSet
-	awaited sigSet // of rt_sigtimedwait: ends a wait though it is blocked
-	pending sigQueue
-	alt     altStack
+	mask      sigSet
+	saved     *sigSet // the mask to go back to, of a call that waits with another
+	awaited   sigSet  // of rt_sigtimedwait: ends a wait though it is blocked
+	pending   sigQueue
+	alt       altStack
+	trap      lastTrap
+	selectors selectors
+	restart   restart
+}
+
+// restart is a call that a signal interrupted: what becomes of it is known
+// when it is known whether a handler runs.
+type restart struct {
+	e   errno // errRestart, errRestartNoHandler; 0: none
+	rax uint64
 }
 
 // altStack is sigaltstack(2)'s.
@@ -110,6 +129,8 @@ type altStack struct {
 // Default actions (signal(7)). There is nobody who could continue a stopped
 // process, so the stop signals do nothing.
 var (
+	synchronous = setOf(syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGILL, syscall.SIGTRAP, syscall.SIGFPE, syscall.SIGSYS)
+
 	neverCaught    = setOf(syscall.SIGKILL, syscall.SIGSTOP)
 	defaultNothing = setOf(syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGURG, syscall.SIGWINCH,
 		syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
@@ -124,7 +145,7 @@ func (s *signals) ignored(sig int) bool {
 // raise sends sig to this thread, as the kernel itself does for SIGPIPE and
 // SIGXFSZ. It takes effect when the call is over.
 func (t *Thread) raise(sig int) {
-	t.send(sigInfo{sig: sig, code: codeUser})
+	t.send(sigInfo{sig: sig, code: codeUser, sender: guestPID})
 }
 
 // send makes a signal pending for this thread.
@@ -162,14 +183,16 @@ func (t *Thread) actionable() bool {
 	return (t.pending.set()|t.p.sig.pending.set())&(^t.mask|t.awaited) != 0
 }
 
-// deliver acts on the signals that wait for this thread.
+// deliver acts on the signals that wait for this thread, on its way back to
+// the program (arch_do_signal_or_restart).
 func (t *Thread) deliver() {
 	for t.p.end == nil {
 		info, ok := t.pending.take(^t.mask)
 		if !ok {
-			if info, ok = t.p.sig.pending.take(^t.mask); !ok {
-				return
-			}
+			info, ok = t.p.sig.pending.take(^t.mask)
+		}
+		if !ok {
+			break
 		}
 		if t.p.sig.ignored(info.sig) {
 			continue
@@ -177,16 +200,41 @@ func (t *Thread) deliver() {
 		t.traceSignal(info)
 		t.act(info, nil)
 	}
+	t.restartFor(true)
+	if t.saved != nil {
+		t.mask, t.saved = *t.saved, nil
+	}
 }
 
-// act does what the signal's action says. Handlers cannot run yet, so a signal
-// that has one ends the process with a word about it.
-func (t *Thread) act(info sigInfo, fault *Fault) {
-	end := End{Signal: info.sig, Fault: fault}
-	if t.p.sig.actions[info.sig].handler > handlerIgnore {
-		end.Reason = "signal handlers are not supported yet"
+// restartFor ends an interrupted call: with again it is made once more, if it
+// is of the kind that goes on after a handler or none ran.
+func (t *Thread) restartFor(again bool) {
+	r, regs := t.restart, t.cpu.Regs()
+	t.restart = restart{}
+	switch {
+	case r.e == 0:
+	case again:
+		regs.RAX = r.rax
+		regs.RIP -= 2 // the SYSCALL instruction
+	default:
+		regs.RAX = errnoValue(syscall.EINTR)
 	}
-	t.p.finish(end)
+}
+
+// errnoValue is what RAX has after a call that failed.
+func errnoValue(e errno) uint64 { return -uint64(e) }
+
+// act does what the signal's action says.
+func (t *Thread) act(info sigInfo, fault *Fault) {
+	a := t.p.sig.actions[info.sig]
+	if a.handler <= handlerIgnore {
+		t.p.finish(End{Signal: info.sig, Fault: fault})
+		return
+	}
+	if a.flags&saResetHand != 0 {
+		t.p.sig.actions[info.sig].handler = handlerDefault
+	}
+	t.runHandler(info, a, fault)
 }
 
 // Signal sends sig to the process from outside, from any goroutine. Numbers

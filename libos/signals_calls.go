@@ -14,6 +14,7 @@ func signalCalls() []call {
 	return []call{
 		{13, "rt_sigaction", SubjectCore, []Arg{sig, {"act", ArgStructIn, 32}, {"oldact", ArgStructOut, 32}, size}, sysSigaction},
 		{14, "rt_sigprocmask", SubjectCore, []Arg{{"how", ArgInt, 0}, {"set", ArgStructIn, 8}, {"oldset", ArgStructOut, 8}, size}, sysSigprocmask},
+		{15, "rt_sigreturn", SubjectCore, nil, sysSigreturn},
 		{34, "pause", SubjectSignals, nil, sysPause},
 		{62, "kill", SubjectCore, []Arg{pid, sig}, sysKill},
 		{127, "rt_sigpending", SubjectSignals, []Arg{{"set", ArgStructOut, 8}, size}, sysSigpending},
@@ -120,12 +121,17 @@ func sysSigsuspend(t *Thread, a args) (uint64, errno) {
 	if e != 0 {
 		return 0, e
 	}
-	old := t.mask
-	t.mask = sigSet(words[0]) &^ neverCaught
+	t.waitWith(sigSet(words[0]))
 	_, e = t.wait(nil, -1)
-	t.deliver()
-	t.mask = old
 	return 0, noHandler(e)
+}
+
+// waitWith changes the mask until the signals that end the call that comes are
+// delivered.
+func (t *Thread) waitWith(mask sigSet) {
+	old := t.mask
+	t.saved = &old
+	t.mask = mask &^ neverCaught
 }
 
 func sysSigtimedwait(t *Thread, a args) (uint64, errno) {
@@ -232,19 +238,26 @@ const (
 	altMinSize    = 2048 // MINSIGSTKSZ
 )
 
+// contains says whether the stack has sp.
+func (s *altStack) contains(sp uint64) bool { return sp > s.sp && sp-s.sp <= s.size }
+
+// holds says whether the thread with that sp is on the stack; one that is
+// disarmed while a handler runs never says so.
+func (s *altStack) holds(sp uint64) bool { return s.flags&altAutoDisarm == 0 && s.contains(sp) }
+
 // state is what sigaltstack tells of the stack with the stack pointer at sp.
 func (s *altStack) state(sp uint64) uint32 {
 	keep := s.flags & altAutoDisarm
 	switch {
 	case s.size == 0:
 		return altDisable | keep
-	case keep == 0 && sp > s.sp && sp-s.sp <= s.size:
+	case s.holds(sp):
 		return altOnStack
 	}
 	return keep
 }
 
-// sysSigaltstack is sigaltstack(2): do_sigaltstack in kernel/signal.c.
+// sysSigaltstack is sigaltstack(2).
 func sysSigaltstack(t *Thread, a args) (uint64, errno) {
 	var words []uint64
 	if a[0] != 0 {
@@ -255,24 +268,31 @@ func sysSigaltstack(t *Thread, a args) (uint64, errno) {
 	}
 	old, state := t.alt, t.alt.state(t.cpu.Regs().RSP)
 	if words != nil {
-		if state&altOnStack != 0 {
-			return 0, syscall.EPERM
+		if e := t.setAltStack(altStack{sp: words[0], flags: uint32(words[1]), size: words[2]}); e != 0 {
+			return 0, e
 		}
-		next := altStack{sp: words[0], flags: uint32(words[1]), size: words[2]}
-		switch next.flags &^ altAutoDisarm {
-		case altDisable:
-			next.sp, next.size = 0, 0
-		case 0, altOnStack:
-			if next.size < altMinSize && next != t.alt {
-				return 0, syscall.ENOMEM
-			}
-		default:
-			return 0, syscall.EINVAL
-		}
-		t.alt = next
 	}
 	if a[1] != 0 {
 		return 0, t.p.writeWords(a[1], old.sp, uint64(state), old.size)
 	}
 	return 0, 0
+}
+
+// setAltStack is do_sigaltstack in kernel/signal.c.
+func (t *Thread) setAltStack(next altStack) errno {
+	if t.alt.holds(t.cpu.Regs().RSP) {
+		return syscall.EPERM
+	}
+	switch next.flags &^ altAutoDisarm {
+	case altDisable:
+		next.sp, next.size = 0, 0
+	case 0, altOnStack:
+		if next.size < altMinSize && next != t.alt {
+			return syscall.ENOMEM
+		}
+	default:
+		return syscall.EINVAL
+	}
+	t.alt = next
+	return 0
 }

@@ -69,13 +69,82 @@ func TestSelfSentSignals(t *testing.T) {
 	}
 }
 
-func TestHandlerEndsWithAWord(t *testing.T) {
+// TestHandlerRunsAndReturns follows a signal through a handler: where the
+// frame lies, what is in it, and that sigreturn puts back what was there or
+// what the handler made of it.
+func TestHandlerRunsAndReturns(t *testing.T) {
+	const handler, restorer, stack = 0x40_0100, 0x40_0200, scratchPage + 8*PageSize
 	g := bare(t, nil)
-	g.setAction(syscall.SIGTERM, 0x40_0000)
-	g.call("kill", guestPID, uint64(syscall.SIGTERM))
-	if end := g.p.End(); end == nil || end.Signal != 15 || end.Reason == "" {
-		t.Errorf("end is %+v, want SIGTERM and a reason", end)
+	g.setHandler(syscall.SIGUSR1, handler, saSiginfo|saRestorer, restorer, setOf(syscall.SIGUSR2))
+	g.m.xstate[xstateXMM] = 77
+	before := g.m.regs
+	before.RSP, before.RFLAGS, before.RBX = stack, 0x202|flagDF, 1234
+	g.m.regs = before
+	g.call("kill", guestPID, uint64(syscall.SIGUSR1))
+	r := g.m.regs
+	if r.RIP != handler || r.RDI != uint64(syscall.SIGUSR1) || r.RAX != 0 || r.RFLAGS&flagDF != 0 {
+		t.Fatalf("the thread goes on with %+v, want the handler %#x", r, uint64(handler))
 	}
+	if r.RSP%16 != 8 || r.RSP+frameSize > stack-redZone {
+		t.Errorf("the frame is at %#x, want it below %#x and 8 off a multiple of 16", r.RSP, stack-redZone)
+	}
+	if got := g.peek64(r.RSP); got != restorer {
+		t.Errorf("the handler returns to %#x, want %#x", got, uint64(restorer))
+	}
+	if want := setOf(syscall.SIGUSR1, syscall.SIGUSR2); g.p.main.mask != want {
+		t.Errorf("in the handler the mask is %#x, want %#x", g.p.main.mask, want)
+	}
+	if g.m.xstate[xstateXMM] != 0 {
+		t.Error("the handler starts with the program's SSE registers")
+	}
+	g.poke(r.RDX+contextRegs+8*3, binary.LittleEndian.AppendUint64(nil, 4321)) // r11
+	g.m.regs.RSP, g.m.regs.RAX = r.RSP+8, uint64(numberOf["rt_sigreturn"])
+	g.p.Main().Call()
+	want := before
+	want.RIP, want.RDI, want.RSI, want.R11 = 0x40_0010, guestPID, uint64(syscall.SIGUSR1), 4321
+	want.RDX, want.R10, want.R8, want.R9, want.RAX = 0, 0, 0, 0, 0
+	if g.m.regs != want {
+		t.Errorf("afterwards the registers are\n%+v, want\n%+v", g.m.regs, want)
+	}
+	if g.p.main.mask != 0 || g.m.xstate[xstateXMM] != 77 {
+		t.Errorf("afterwards the mask is %#x and the SSE byte %d, want 0 and 77", g.p.main.mask, g.m.xstate[xstateXMM])
+	}
+}
+
+// TestFrameThatCannotBeWrittenKills has the ways in which a handler cannot run.
+func TestFrameThatCannotBeWrittenKills(t *testing.T) {
+	for name, row := range map[string]struct {
+		rsp, flags uint64
+		alt        altStack
+	}{
+		"no restorer":            {scratchPage + 8*PageSize, 0, altStack{}},
+		"a stack that is not":    {0x1000, saRestorer, altStack{}},
+		"a stack of the kernel":  {0xffff_8000_0000_1000, saRestorer, altStack{}},
+		"no room on the other":   {scratchPage + 8*PageSize, saRestorer | saOnStack, altStack{scratchPage + PageSize, 1300, 0}},
+		"the other is not there": {scratchPage + 8*PageSize, saRestorer | saOnStack, altStack{0x1000, 8192, 0}},
+		"overflow of the other":  {scratchPage + PageSize + 1000, saRestorer | saOnStack, altStack{scratchPage + PageSize, 4096, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := bare(t, nil)
+			g.setHandler(syscall.SIGUSR1, 0x40_0100, row.flags, 0x40_0200, 0)
+			g.p.main.alt, g.m.regs.RSP = row.alt, row.rsp
+			g.call("kill", guestPID, uint64(syscall.SIGUSR1))
+			if end := g.p.End(); end == nil || end.Signal != int(syscall.SIGSEGV) {
+				t.Errorf("flags %#x, RSP %#x, other stack %+v: the end is %+v, want SIGSEGV", row.flags, row.rsp, row.alt, end)
+			}
+		})
+	}
+}
+
+// setHandler is rt_sigaction with everything.
+func (g *guest) setHandler(sig syscall.Signal, handler, flags, restorer uint64, mask sigSet) {
+	g.t.Helper()
+	var raw []byte
+	for _, w := range []uint64{handler, flags, restorer, uint64(mask)} {
+		raw = binary.LittleEndian.AppendUint64(raw, w)
+	}
+	g.poke(scratchPage, raw)
+	g.must("rt_sigaction", uint64(sig), scratchPage, 0, 8)
 }
 
 func TestSigtimedwaitTakesBlockedSignals(t *testing.T) {
@@ -116,9 +185,9 @@ func TestExceptions(t *testing.T) {
 		"invalid opcode":     {Trap{Vector: 6}, syscall.SIGILL, 2, rip},
 		"stack segment":      {Trap{Vector: 12}, syscall.SIGBUS, codeKernel, 0},
 		"general protection": {Trap{Vector: 13}, syscall.SIGSEGV, codeKernel, 0},
-		"x87":                {Trap{Vector: 16}, syscall.SIGFPE, 14, rip},
+		"x87":                {Trap{Vector: 16}, syscall.SIGFPE, fpeFltDiv, rip},
 		"alignment":          {Trap{Vector: 17}, syscall.SIGBUS, 1, 0},
-		"SIMD":               {Trap{Vector: 19}, syscall.SIGFPE, 14, rip},
+		"SIMD":               {Trap{Vector: 19}, syscall.SIGFPE, fpeFltInv, rip},
 		"int 0x80":           {Trap{Vector: 0x80}, syscall.SIGSEGV, codeKernel, 0},
 		"null page":          {Trap{Vector: 14, ErrorCode: 4}, syscall.SIGSEGV, 1, 0},
 		"read-only page":     {Trap{Vector: 14, ErrorCode: 7, Addr: modelBase + 5}, syscall.SIGSEGV, 2, modelBase + 5},
@@ -130,7 +199,10 @@ func TestExceptions(t *testing.T) {
 			g := bare(t, nil)
 			g.must("mmap", modelBase, PageSize, 1, anonymous|0x10, ^uint64(0), 0)
 			g.p.main.mask = ^sigSet(0)
-			g.m.regs.RIP = rip
+			g.m.regs.RIP, g.m.regs.RFLAGS = rip, flagTF
+			binary.LittleEndian.PutUint16(g.m.xstate, 0x37b)                // x87: division by zero is not masked,
+			binary.LittleEndian.PutUint16(g.m.xstate[2:], 4)                // and happened
+			binary.LittleEndian.PutUint32(g.m.xstate[xstateMXCSR:], 0x1f01) // SSE: an invalid operation
 			g.p.Main().Fault(row.trap)
 			end := g.p.End()
 			if end == nil || end.Fault == nil {

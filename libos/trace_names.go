@@ -124,13 +124,18 @@ func signalName(sig int) string {
 
 // codeName names a si_code.
 func codeName(sig, code int) string {
-	type key struct{ sig, code int }
+	type key struct {
+		sig  syscall.Signal
+		code int
+	}
 	names := map[key]string{
-		{int(syscall.SIGSEGV), segvMapErr}: "SEGV_MAPERR", {int(syscall.SIGSEGV), segvAccErr}: "SEGV_ACCERR",
-		{int(syscall.SIGSEGV), segvCPErr}: "SEGV_CPERR", {int(syscall.SIGBUS), busAlign}: "BUS_ADRALN",
-		{int(syscall.SIGBUS), busAddr}: "BUS_ADRERR", {int(syscall.SIGFPE), fpeIntDiv}: "FPE_INTDIV",
-		{int(syscall.SIGFPE), fpeUnknown}: "FPE_FLTUNK", {int(syscall.SIGILL), illOperand}: "ILL_ILLOPN",
-		{int(syscall.SIGTRAP), trapTrace}: "TRAP_TRACE",
+		{syscall.SIGSEGV, segvMapErr}: "SEGV_MAPERR", {syscall.SIGSEGV, segvAccErr}: "SEGV_ACCERR",
+		{syscall.SIGSEGV, segvCPErr}: "SEGV_CPERR", {syscall.SIGBUS, busAlign}: "BUS_ADRALN",
+		{syscall.SIGBUS, busAddr}: "BUS_ADRERR", {syscall.SIGILL, illOperand}: "ILL_ILLOPN",
+		{syscall.SIGTRAP, trapBreak}: "TRAP_BRKPT", {syscall.SIGTRAP, trapTrace}: "TRAP_TRACE",
+		{syscall.SIGFPE, fpeIntDiv}: "FPE_INTDIV", {syscall.SIGFPE, fpeFltDiv}: "FPE_FLTDIV",
+		{syscall.SIGFPE, fpeFltOvf}: "FPE_FLTOVF", {syscall.SIGFPE, fpeFltUnd}: "FPE_FLTUND",
+		{syscall.SIGFPE, fpeFltRes}: "FPE_FLTRES", {syscall.SIGFPE, fpeFltInv}: "FPE_FLTINV",
 	}
 	switch code {
 	case codeUser:
@@ -139,8 +144,12 @@ func codeName(sig, code int) string {
 		return "SI_TKILL"
 	case codeKernel:
 		return "SI_KERNEL"
+	case codeQueue:
+		return "SI_QUEUE"
+	case codeTimer:
+		return "SI_TIMER"
 	}
-	if name := names[key{sig, code}]; name != "" {
+	if name := names[key{syscall.Signal(sig), code}]; name != "" {
 		return name
 	}
 	return fmt.Sprint(code)

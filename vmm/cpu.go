@@ -80,6 +80,7 @@ type CPU struct {
 	newBases bool   // FS or GS base was set
 	inCall   bool   // stopped in the supervisor stub, before its SYSRET
 	stubRIP  uint64 // what RIP was there
+	xstate   []byte // where XState reads to
 	tid      atomic.Int32
 	kicked   atomic.Bool
 }

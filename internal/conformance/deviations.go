@@ -38,15 +38,6 @@ var deviations = []Deviation{
 	{"process", "syscall(SYS_socket, 2L, 1L, 0L) = 3", "syscall(SYS_socket, 2L, 1L, 0L) = ENOSYS", oneProcess},
 }
 
-// Lacks names the programs of ours that need what a cell does not have yet,
-// with what that is. The tests assert that they fail in a cell, so a line here
-// goes when its program works.
-func Lacks() map[string]string {
-	return map[string]string{
-		"signals_handlers": "signals reach no handler of the program yet",
-	}
-}
-
 // deviationsOf gives the deviations that a case must show.
 func deviationsOf(c Case) []Deviation {
 	var of []Deviation

@@ -84,15 +84,8 @@ func sameHere(ctx context.Context, t *testing.T, bench *conformance.Bench, c con
 	return len(conformance.Compare(c, here, got)) == 0
 }
 
-// judge fails the test for each difference, unless the case is known to fail:
-// then it must.
+// judge fails the test for each difference.
 func judge(t *testing.T, c conformance.Case, differences []string) {
-	if what, lacks := conformance.Lacks()[c.Program.Subject]; lacks {
-		if len(differences) == 0 {
-			t.Errorf("guest: %s works in a cell, which was to lack this: %s", c.Name, what)
-		}
-		return
-	}
 	for _, d := range differences {
 		t.Errorf("guest: %s %q\n%s", c.Name, c.Args, d)
 	}

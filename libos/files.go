@@ -97,6 +97,9 @@ func (f *openFile) seekable() bool {
 func (p *Process) ask(r world.Request) world.Response {
 	left := int64(p.cfg.Meter.Limit()) - int64(p.cfg.Meter.Backed())
 	r.Scratch = max(left+p.files.scratch, 0)
+	if p.cfg.Clock.Frozen() {
+		r.Uptime = int64(p.cfg.Clock.Uptime())
+	}
 	resp := p.cfg.World.Do(r)
 	if r.Op != world.OpClose && resp.Scratch != p.files.scratch {
 		p.files.scratch = resp.Scratch

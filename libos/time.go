@@ -78,8 +78,12 @@ func (p *Process) read(kind clockKind, tick time.Duration) time.Duration {
 }
 
 // cpuTime is the processor time of the program, as far as the machine meters
-// it; otherwise the time since its start less that spent in waits.
+// it; otherwise the time since its start less that spent in waits. On a frozen
+// clock a program runs in no time at all.
 func (p *Process) cpuTime() time.Duration {
+	if p.cfg.Clock.Frozen() {
+		return 0
+	}
 	if p.cfg.CPUTime != nil {
 		return p.cfg.CPUTime()
 	}

@@ -99,10 +99,10 @@ func (f *hostFolder) onName(r *Request, at found) errno {
 		if n.kind == KindLink {
 			return unix.EOPNOTSUPP
 		}
-		return errnoOf(unix.Chmod(procPath(fd), r.Mode&01777))
+		return f.mount.stamped(n.key, unix.Chmod(procPath(fd), r.Mode&01777))
 	case OpUtimens:
 		times := f.mount.srv.times(r.Times)
-		return errnoOf(unix.UtimesNanoAt(fd, "", times[:], unix.AT_EMPTY_PATH))
+		return f.mount.dated(n.key, times, unix.UtimesNanoAt(fd, "", times[:], unix.AT_EMPTY_PATH))
 	}
 	if n.kind == KindLink {
 		return 0
@@ -243,7 +243,7 @@ func (m *mount) statfs() Statfs {
 		return st
 	}
 	st.Bfree = uint64(m.room()) / page
-	if f, ok := m.root.folder.(*hostFolder); ok {
+	if f, ok := m.root.folder.(*hostFolder); ok && !m.srv.clock.Chosen() {
 		var host unix.Statfs_t
 		if unix.Fstatfs(f.desc, &host) == nil && host.Bsize > 0 {
 			st.Bfree = min(st.Bfree, host.Bavail*uint64(host.Bsize)/page)

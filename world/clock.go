@@ -32,6 +32,10 @@ func NewClock(start time.Time, frozen bool) *Clock {
 // must not wait, but call Sleep.
 func (c *Clock) Frozen() bool { return c.frozen }
 
+// Chosen says whether the clock started at a chosen time: then no time of the
+// host's shows in the world.
+func (c *Clock) Chosen() bool { return c.chosen }
+
 // Sleep lets d pass on a frozen clock; it ends at 292 years.
 func (c *Clock) Sleep(d time.Duration) {
 	c.mu.Lock()

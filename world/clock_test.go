@@ -3,8 +3,10 @@ package world
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"math"
+	"os"
 	"testing"
 	"time"
 
@@ -55,9 +57,17 @@ func TestClockWithoutAStartIsTheHosts(t *testing.T) {
 	}
 }
 
-func TestTimesOfFilesInMemoryAreTheWorlds(t *testing.T) {
+// TestTimesOfFilesAreTheWorlds: with a chosen clock, for files in memory and
+// on the host. Nothing waits for a tick of the host's clock.
+func TestTimesOfFilesAreTheWorlds(t *testing.T) {
+	for _, folder := range []string{"/tmp", "/out"} {
+		t.Run(folder[1:], func(t *testing.T) { timesAreTheWorlds(t, folder) })
+	}
+}
+
+func timesAreTheWorlds(t *testing.T, folder string) {
 	c := NewClock(launch, true)
-	s := newWorld(t, Options{Clock: c})
+	s := newWorld(t, Options{Clock: c, Out: t.TempDir()})
 	want := func(when string, path string, mtime time.Time) {
 		t.Helper()
 		st := do(t, s, Request{Op: OpStat, Path: path}, 0).Stat
@@ -65,27 +75,79 @@ func TestTimesOfFilesInMemoryAreTheWorlds(t *testing.T) {
 			t.Errorf("%s %s: mtime %v ctime %v, want %v", path, when, st.Mtime, st.Ctime, timespec(mtime))
 		}
 	}
-	h, fd := create(t, s, "/tmp/f")
-	want("created", "/tmp/f", launch)
-	want("after a creation in it", "/tmp", launch)
+	h, fd := create(t, s, folder+"/f")
+	want("created", folder+"/f", launch)
+	want("after a creation in it", folder, launch)
 	c.Sleep(time.Hour)
-	want("later", "/tmp/f", launch)
-	time.Sleep(20 * time.Millisecond) // beyond one tick of the host's file times
-	if _, err := unix.Write(fd, []byte("x")); err != nil {
-		t.Fatal(err)
+	want("later", folder+"/f", launch)
+	do(t, s, Request{Op: OpStat, Path: folder + "/f"}, 0)
+	write := func() {
+		t.Helper()
+		if _, err := unix.Write(fd, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
 	}
-	want("written", "/tmp/f", launch.Add(time.Hour))
+	write()
+	want("written", folder+"/f", launch.Add(time.Hour))
 	c.Sleep(time.Hour)
-	want("later", "/tmp/f", launch.Add(time.Hour))
+	want("later", folder+"/f", launch.Add(time.Hour))
+	write()
+	want("written again", folder+"/f", launch.Add(2*time.Hour))
 	do(t, s, Request{Op: OpTruncate, Dir: h, Size: 0}, 0)
-	want("truncated", "/tmp/f", launch.Add(2*time.Hour))
+	want("truncated", folder+"/f", launch.Add(2*time.Hour))
 	c.Sleep(time.Hour)
-	do(t, s, Request{Op: OpUtimens, Path: "/tmp/f", Times: [2]Time{{Omit: true}, {Sec: 7, Nsec: 8}}}, 0)
-	want("after utimensat", "/tmp/f", time.Unix(7, 8))
+	do(t, s, Request{Op: OpUtimens, Path: folder + "/f", Times: [2]Time{{Omit: true}, {Sec: 7, Nsec: 8}}}, 0)
+	want("after utimensat", folder+"/f", time.Unix(7, 8))
 	do(t, s, Request{Op: OpUtimens, Dir: h, Times: [2]Time{{Omit: true}, {Now: true}}}, 0)
-	want("after utimensat with UTIME_NOW", "/tmp/f", launch.Add(3*time.Hour))
-	do(t, s, Request{Op: OpUnlink, Path: "/tmp/f"}, 0)
-	want("after a removal in it", "/tmp", launch.Add(3*time.Hour))
+	want("after utimensat with UTIME_NOW", folder+"/f", launch.Add(3*time.Hour))
+	do(t, s, Request{Op: OpUnlink, Path: folder + "/f"}, 0)
+	want("after a removal in it", folder, launch.Add(3*time.Hour))
+}
+
+// TestTheOthersClockIsFollowed: what was written before the other side slept
+// was written before.
+func TestTheOthersClockIsFollowed(t *testing.T) {
+	for _, folder := range []string{"/tmp", "/out"} {
+		s := newWorld(t, Options{Clock: NewClock(launch, true), Out: t.TempDir()})
+		_, fd := create(t, s, folder+"/f")
+		if _, err := unix.Write(fd, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		for _, up := range []time.Duration{time.Hour, time.Minute} { // it does not go back
+			do(t, s, Request{Op: OpMkdir, Path: fmt.Sprint(folder, "/", up), Uptime: int64(up)}, 0)
+		}
+		for name, at := range map[string]time.Duration{"f": 0, "1h0m0s": time.Hour, "1m0s": time.Hour} {
+			st := do(t, s, Request{Op: OpStat, Path: folder + "/" + name}, 0).Stat
+			if want := timespec(launch.Add(at)); st.Mtime != want || st.Ctime != want {
+				t.Errorf("%s/%s: mtime %v ctime %v, want %v", folder, name, st.Mtime, st.Ctime, want)
+			}
+		}
+	}
+}
+
+// TestFilesFromBeforeShowOneTime: with a chosen clock, what was there at the
+// start shows the time of its last change, and no other of the host's.
+func TestFilesFromBeforeShowOneTime(t *testing.T) {
+	old := unix.Timespec{Sec: 1_600_000_000, Nsec: 7}
+	dirs := map[string]string{}
+	for _, name := range []string{"in", "out"} {
+		dirs[name] = t.TempDir()
+		if err := os.MkdirAll(dirs[name]+"/d/e", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/d/e", "/d", ""} {
+			if err := unix.UtimesNanoAt(unix.AT_FDCWD, dirs[name]+path, []unix.Timespec{{Sec: 5}, old}, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s := newWorld(t, Options{Clock: NewClock(launch, true), In: dirs["in"], Out: dirs["out"]})
+	want := Timespec{old.Sec, old.Nsec}
+	for _, path := range []string{"/in", "/in/d", "/in/d/e", "/out", "/out/d", "/out/d/e"} {
+		if st := do(t, s, Request{Op: OpStat, Path: path}, 0).Stat; st.Atime != want || st.Mtime != want || st.Ctime != want {
+			t.Errorf("%s: %v %v %v, want %v three times", path, st.Atime, st.Mtime, st.Ctime, want)
+		}
+	}
 }
 
 func TestTimesOfHostFilesCanBeSet(t *testing.T) {

@@ -55,7 +55,7 @@ func putBools(b []byte, values ...bool) []byte {
 func appendRequest(b []byte, r *Request) []byte {
 	b = append(b, byte(r.Op))
 	b = put32(b, uint32(r.Dir), uint32(r.Dir2), r.Flags, r.Mode)
-	b = put64(b, r.Offset, r.Size, r.Scratch)
+	b = put64(b, r.Offset, r.Size, r.Scratch, r.Uptime)
 	for _, t := range r.Times {
 		b = putBools(b, t.Omit, t.Now)
 		b = put64(b, t.Sec, t.Nsec)
@@ -121,7 +121,7 @@ func decodeRequest(msg []byte) (Request, error) {
 	d.bad = d.bad || r.Op == OpInvalid || r.Op > OpCreate
 	r.Dir, r.Dir2 = Handle(d.u32()), Handle(d.u32())
 	r.Flags, r.Mode = d.u32(), d.u32()
-	r.Offset, r.Size, r.Scratch = d.i64(), d.i64(), d.i64()
+	r.Offset, r.Size, r.Scratch, r.Uptime = d.i64(), d.i64(), d.i64(), d.i64()
 	for i := range r.Times {
 		bits := d.bools(2)
 		r.Times[i] = Time{Omit: bits&1 != 0, Now: bits&2 != 0, Sec: d.i64(), Nsec: d.i64()}

@@ -1,6 +1,8 @@
 package world
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -27,6 +29,7 @@ func (s *Server) do(r Request) Response {
 		return Response{Errno: unix.EIO, FD: -1}
 	}
 	s.scratchLimit = r.Scratch
+	s.catchUp(time.Duration(r.Uptime))
 	resp := Response{FD: -1}
 	resp.Errno = s.answer(&r, &resp)
 	s.sweep()

@@ -15,6 +15,7 @@ type inode struct {
 	body     body
 	opens    int
 	nameless bool
+	dates    dates
 }
 
 // maxInodes bounds the table of inodes. Beyond it the numbers of read-only
@@ -69,7 +70,8 @@ func (s *Server) forget(key hostKey) {
 
 // hostNode turns the host's stat into the world's; false: not a thing that is
 // shown.
-func (m *mount) hostNode(st *unix.Stat_t) (node, bool) {
+// name is the file's in the folder desc, or "" for what desc itself is.
+func (m *mount) hostNode(st *unix.Stat_t, desc int, name string) (node, bool) {
 	kind := KindFile
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
@@ -81,14 +83,19 @@ func (m *mount) hostNode(st *unix.Stat_t) (node, bool) {
 		return node{}, false
 	}
 	key := hostKey{uint64(st.Dev), st.Ino}
-	return node{kind: kind, key: key, stat: Stat{
-		Dev: m.dev(), Ino: m.inode(key).ino, Mode: st.Mode, Nlink: uint32(st.Nlink),
+	in := m.inode(key)
+	n := node{kind: kind, key: key, stat: Stat{
+		Dev: m.dev(), Ino: in.ino, Mode: st.Mode, Nlink: uint32(st.Nlink),
 		Size: st.Size, Blocks: st.Blocks, Blksize: int32(st.Blksize),
 		Atime: Timespec{st.Atim.Sec, st.Atim.Nsec},
 		Mtime: Timespec{st.Mtim.Sec, st.Mtim.Nsec},
 		Ctime: Timespec{st.Ctim.Sec, st.Ctim.Nsec},
 		Mount: m.id,
-	}}, true
+	}}
+	if m.srv.clock.Chosen() {
+		m.date(in, &n, desc, name)
+	}
+	return n, true
 }
 
 func (m *mount) dev() uint64 { return unix.Mkdev(0, 32+uint32(m.id)) }
@@ -108,7 +115,7 @@ func (f *hostFolder) look(name string) (node, errno) {
 	if e != 0 {
 		return node{}, e
 	}
-	n, shown := f.mount.hostNode(&st)
+	n, shown := f.mount.hostNode(&st, f.desc, name)
 	if !shown {
 		return node{}, unix.ENOENT
 	}
@@ -237,6 +244,7 @@ func (f *hostFolder) create(name string, how openHow) (openFile, node, errno) {
 		return nil, node{}, e
 	}
 	o.hold(n)
+	f.changed()
 	return o, n, 0
 }
 
@@ -249,6 +257,7 @@ func (f *hostFolder) mkdir(name string, mode uint32) errno {
 		f.mount.dropName()
 		return e
 	}
+	f.changed()
 	fd, e := openat(f.desc, name, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if e != 0 {
 		return gone(e)
@@ -270,12 +279,14 @@ func (f *hostFolder) remove(name string, n node) errno {
 		return e
 	}
 	f.mount.unlinked(n)
+	f.changed()
 	return 0
 }
 
 // unlinked keeps the books when a name of n has gone.
 func (m *mount) unlinked(n node) {
 	m.dropName()
+	m.srv.stamp(n.key)
 	if n.kind == KindDir || n.stat.Nlink <= 1 {
 		m.srv.forget(n.key)
 	}
@@ -297,6 +308,9 @@ func (f *hostFolder) rename(name string, n node, to folder, toName string, repla
 	if replaced != nil {
 		f.mount.unlinked(*replaced)
 	}
+	f.mount.srv.stamp(n.key)
+	f.changed()
+	dest.changed()
 	return 0
 }
 
@@ -305,16 +319,16 @@ func (f *hostFolder) stat() (Stat, errno) {
 	if e := errnoOf(unix.Fstat(f.desc, &st)); e != 0 {
 		return Stat{}, e
 	}
-	n, _ := f.mount.hostNode(&st)
+	n, _ := f.mount.hostNode(&st, f.desc, "")
 	return n.stat, 0
 }
 
 func (f *hostFolder) chmod(mode uint32) errno {
-	return errnoOf(unix.Chmod(procPath(f.desc), mode&01777))
+	return f.mount.stamped(f.key, unix.Chmod(procPath(f.desc), mode&01777))
 }
 
 func (f *hostFolder) utimens(times [2]unix.Timespec) errno {
-	return errnoOf(unix.UtimesNanoAt(unix.AT_FDCWD, procPath(f.desc), times[:], 0))
+	return f.mount.dated(f.key, times, unix.UtimesNanoAt(unix.AT_FDCWD, procPath(f.desc), times[:], 0))
 }
 
 func (f *hostFolder) access(mode uint32) errno {

@@ -23,7 +23,7 @@ func (o *hostFile) node() (node, errno) {
 	if e := errnoOf(unix.Fstat(o.desc, &st)); e != 0 {
 		return node{}, e
 	}
-	n, shown := o.mount.hostNode(&st)
+	n, shown := o.mount.hostNode(&st, o.desc, "")
 	if !shown {
 		return node{}, unix.ENOENT
 	}
@@ -127,14 +127,14 @@ func (o *hostFile) chmod(mode uint32) errno {
 	if o.how.pathOnly {
 		return unix.EBADF
 	}
-	return errnoOf(unix.Fchmod(o.desc, mode&01777))
+	return o.mount.stamped(o.key, unix.Fchmod(o.desc, mode&01777))
 }
 
 func (o *hostFile) utimens(times [2]unix.Timespec) errno {
 	if o.how.pathOnly {
 		return unix.EBADF
 	}
-	return errnoOf(unix.UtimesNanoAt(unix.AT_FDCWD, procPath(o.desc), times[:], 0))
+	return o.mount.dated(o.key, times, unix.UtimesNanoAt(unix.AT_FDCWD, procPath(o.desc), times[:], 0))
 }
 
 func (o *hostFile) access(mode uint32) errno {

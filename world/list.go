@@ -3,6 +3,8 @@ package world
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -99,8 +101,8 @@ func (d *dir) entries() ([]Entry, errno) {
 			entries = append(entries, Entry{Name: name, Ino: st.Ino, Kind: KindDir})
 		}
 	}
-	for name, k := range d.kids {
-		if k.fixed {
+	for _, name := range slices.Sorted(maps.Keys(d.kids)) { // a first look gives a number
+		if k := d.kids[name]; k.fixed {
 			add(name, k)
 		}
 	}

@@ -93,15 +93,19 @@ func (n *memNode) fileStat(st *Stat) errno {
 
 func (n *memNode) noticeWrites(host *unix.Stat_t) {
 	wrote := Timespec{host.Mtim.Sec, host.Mtim.Nsec}
-	if n.program {
+	chosen := n.mount.srv.clock.Chosen()
+	switch {
+	case n.program && chosen:
+		n.atime, n.mtime, n.ctime = wrote, wrote, wrote
+	case n.program:
 		n.atime, n.mtime, n.ctime = Timespec{host.Atim.Sec, host.Atim.Nsec}, wrote, Timespec{host.Ctim.Sec, host.Ctim.Nsec}
-		return
+	case wrote != n.wrote:
+		n.wrote = wrote
+		n.touch()
+		if chosen {
+			n.wrote = setMtime(n.memfd, "", n.mtime, wrote)
+		}
 	}
-	if wrote == n.wrote {
-		return
-	}
-	n.wrote = wrote
-	n.touch()
 }
 
 // touch marks a change of the content.
@@ -322,6 +326,9 @@ func (n *memNode) content() errno {
 		return e
 	}
 	n.wrote = Timespec{st.Mtim.Sec, st.Mtim.Nsec}
+	if n.mount.srv.clock.Chosen() {
+		n.wrote = setMtime(fd, "", n.mtime, n.wrote) // a write in the same tick shows
+	}
 	return 0
 }
 

@@ -23,6 +23,7 @@ type mount struct {
 	id       Mount
 	readOnly bool
 	memory   bool // content is memory: counted as scratch too
+	counted  bool // what the host's folder held at the start is known
 	srv      *Server
 	root     *dir
 

@@ -155,7 +155,9 @@ func (s *Server) mount(id Mount, host string, bytes int64, files int) error {
 	if m.memory || m.readOnly {
 		return nil
 	}
-	return m.countHost(host)
+	err := m.countHost(host)
+	m.counted = true
+	return err
 }
 
 func rootMode(id Mount) uint32 {
@@ -239,6 +241,9 @@ const maxDepth = 256
 
 // countHost finds out what a writable folder of the host holds already.
 func (m *mount) countHost(path string) error {
+	if _, e := m.root.stat(); e != 0 { // so that its times are known
+		return m.refuse(path, e)
+	}
 	return m.countFolder(path, m.root.folder.(*hostFolder), 0)
 }
 

@@ -84,6 +84,10 @@ type Request struct {
 	// memory has left beside the guest's frames. Content counts in pages, and
 	// each file or folder 1 KiB.
 	Scratch int64
+
+	// Uptime is how far a frozen clock has come on the sender's side, in
+	// nanoseconds; the server's goes on to there. It never goes back.
+	Uptime int64
 }
 
 // PathMax is Linux's PATH_MAX: bytes of a path with its NUL.

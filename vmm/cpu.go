@@ -83,6 +83,7 @@ type CPU struct {
 	xstate   []byte // where XState reads to
 	tid      atomic.Int32
 	kicked   atomic.Bool
+	running  atomic.Bool
 }
 
 // NewCPU adds a processor, at most 64.
@@ -193,7 +194,9 @@ func (c *CPU) Run() (Exit, error) {
 	if r := c.Regs(); !Canonical(r.RIP) {
 		return Exit{Kind: Trap, Vector: vectorGP}, nil
 	}
+	c.running.Store(true)
 	e, err := c.exit()
+	c.running.Store(false)
 	if err != nil || e.interrupted {
 		return Exit{Kind: Interrupted}, err
 	}
@@ -261,41 +264,6 @@ func (c *CPU) enter() {
 	r.RFLAGS = r.RFLAGS&rflagsUser | rflagsFixed
 	c.inCall, c.newBases, c.flushTLB = false, false, false
 	c.vcpu.Dirty(dirty)
-}
-
-// acknowledge ends a kick, if the guest can be stopped where it is. In our own
-// code it goes on to the exit that is coming anyway, which serves the one who
-// kicked as well; between a call's answer and its SYSRET the way back to
-// ring 3 is made by hand, since no exit need ever come.
-func (c *CPU) acknowledge() bool {
-	if !c.kicked.Swap(false) {
-		return false
-	}
-	c.clearImmediateExit()
-	r, s := c.Regs(), c.sregs()
-	if s.CS.DPL == 0 && r.RIP == systemAddr(pageStub)+stubOutSize {
-		r.RIP, r.RFLAGS = r.RCX, r.R11
-		return true
-	}
-	return s.CS.DPL == 3 && r.RIP < SystemBase
-}
-
-// clearImmediateExit takes back a request to leave, but not one that a Kick
-// makes at the same time: Kick says so first and asks after.
-func (c *CPU) clearImmediateExit() {
-	c.vcpu.SetImmediateExit(false)
-	if c.kicked.Load() {
-		c.vcpu.SetImmediateExit(true)
-	}
-}
-
-// Kick makes Run return soon, from any goroutine.
-func (c *CPU) Kick() {
-	c.kicked.Store(true)
-	c.vcpu.SetImmediateExit(true)
-	if tid := c.tid.Load(); tid != 0 {
-		_ = unix.Tgkill(unix.Getpid(), int(tid), unix.SIGURG) // a thread that is gone needs no kick
-	}
 }
 
 func (c *CPU) readFrame() exceptionFrame {

@@ -47,7 +47,7 @@ func (b *builder) testJob(pkg string, limit time.Duration, args ...string) Job {
 	return Job{
 		Name:  filepath.Base(pkg),
 		Args:  append([]string{"/" + name, "-test.v=test2json", "-test.timeout=" + limit.String()}, args...),
-		Env:   []string{"SPACEOS_EMULATED=1"},
+		Env:   []string{"SPACEOS_EMULATED=1", "SPACEOS_KICKS=300"},
 		Files: map[string]string{"/" + name: file},
 		Limit: limit + 10*time.Second,
 	}

@@ -33,6 +33,7 @@ type Exit struct {
 
 // Exception vectors (Intel SDM vol. 3, 6.15) that are named here.
 const (
+	vectorDB = 1
 	vectorBP = 3
 	vectorOF = 4
 	vectorUD = 6
@@ -62,10 +63,11 @@ const (
 	msrFMASK = 0xc0000084
 )
 
-// RFLAGS. A guest keeps the arithmetic flags, TF, DF, RF, AC and ID.
+// RFLAGS. A guest keeps the arithmetic flags, TF, DF, NT, RF, AC and ID.
 const (
 	rflagsFixed = 1<<1 | 1<<9 // IF is set as under Linux; no interrupt ever comes
-	rflagsUser  = 0x0cd5 | 1<<8 | 1<<16 | 1<<18 | 1<<21
+	rflagsUser  = 0x0cd5 | rflagsTF | 1<<14 | 1<<16 | 1<<18 | 1<<21
+	rflagsTF    = 1 << 8
 	// sfmask is what SYSCALL clears: TF IF DF NT AC.
 	sfmask = 1<<8 | 1<<9 | 1<<10 | 1<<14 | 1<<18
 )
@@ -189,10 +191,8 @@ func (c *CPU) Run() (Exit, error) {
 	if c.tid.Load() == 0 {
 		c.tid.Store(int32(unix.Gettid()))
 	}
-	// A return address that is not canonical faults before ring 3 sees it:
-	// SYSRET with such an address is an exception in ring 0 on Intel.
-	if r := c.Regs(); !Canonical(r.RIP) {
-		return Exit{Kind: Trap, Vector: vectorGP}, nil
+	if e, bad := badStart(c.Regs().RIP); bad {
+		return e, nil
 	}
 	c.running.Store(true)
 	e, err := c.exit()
@@ -201,6 +201,21 @@ func (c *CPU) Run() (Exit, error) {
 		return Exit{Kind: Interrupted}, err
 	}
 	return c.interpret(e)
+}
+
+// badStart says what comes of going on at an address where no guest can be. One
+// that is not canonical faults before ring 3 sees it: SYSRET with such an
+// address is an exception in ring 0 on Intel. One of ours is as good as not
+// mapped: where the stub is a page of ring 3, a SYSCALL just below it would
+// return into it, and so call again without end.
+func badStart(rip uint64) (e Exit, bad bool) {
+	switch {
+	case !Canonical(rip):
+		return Exit{Kind: Trap, Vector: vectorGP}, true
+	case rip >= UserEnd:
+		return Exit{Kind: Trap, Vector: vectorPF, Error: errorUser | errorFetch, Addr: rip}, true
+	}
+	return Exit{}, false
 }
 
 // Canonical says whether an address has the form that 48-bit processors take.
@@ -254,7 +269,9 @@ func (c *CPU) enter() {
 	if c.flushTLB {
 		s.CR3 ^= cr3Toggle
 	}
-	if c.inCall && r.RCX == r.RIP && r.R11 == r.RFLAGS {
+	// SYSRET traps before the first instruction when it sets TF; Linux goes back
+	// by IRET then, and the trap comes behind that instruction.
+	if c.inCall && r.RCX == r.RIP && r.R11 == r.RFLAGS && r.RFLAGS&rflagsTF == 0 {
 		r.RIP = c.stubRIP // SYSRET takes the rest from RCX and R11
 		r.R11 = r.R11&rflagsUser | rflagsFixed
 	} else if s.CS.Selector != selUserCode {
@@ -279,8 +296,11 @@ const hasErrorCode = 1<<8 | 1<<10 | 1<<11 | 1<<12 | 1<<13 | 1<<14 | 1<<17 | 1<<2
 func (c *CPU) interpret(e exitState) (Exit, error) {
 	r, s := c.Regs(), c.sregs()
 	ring0 := s.CS.DPL == 0
-	if e.out && e.port == portStub && r.RIP-systemAddr(pageStub) <= 2 && ring0 == (c.m.host.Stub == StubSupervisor) {
-		c.inCall, c.stubRIP = ring0, r.RIP
+	// A paravirtual KVM emulates SYSCALL, and enters ring 0, where the stack
+	// pointer is not canonical.
+	supervisor := c.m.host.Stub == StubSupervisor
+	if e.out && e.port == portStub && r.RIP-systemAddr(pageStub) <= stubOutSize && (ring0 || !supervisor) {
+		c.inCall, c.stubRIP = supervisor, r.RIP
 		r.RIP, r.RFLAGS = r.RCX, r.R11
 		return Exit{Kind: Call}, nil
 	}
@@ -315,6 +335,10 @@ func (c *CPU) exception(vector uint8, f exceptionFrame) Exit {
 	r.RIP, r.RSP, r.RFLAGS = f.rip, f.rsp, f.rflags
 	if f.cs != selUserCode { // in the stub, by a trick with the trap flag: the guest's own doing
 		r.RIP, r.RFLAGS = r.RCX, r.R11
+	}
+	if r.RIP-systemAddr(pageStub) < PageSize && vector != vectorDB && c.m.host.Stub == StubUser {
+		e, _ := badStart(r.RIP)
+		return e // the guest jumped into the stub, which is a page of ring 3 here
 	}
 	e := Exit{Kind: Trap, Vector: vector}
 	if n, is := c.softwareInterrupt(); is && vector == vectorUD {

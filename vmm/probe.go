@@ -12,9 +12,14 @@ import (
 // does.
 var errProbe = errors.New("vmm: this KVM handles SYSCALL in a way we do not know")
 
-// errorFetchUser is the error code of a page fault by an instruction fetch in
-// ring 3 from a page that is there (Intel SDM vol. 3, 4.7).
-const errorFetchUser = 1<<0 | 1<<2 | 1<<4
+// Bits of a page fault's error code (Intel SDM vol. 3, 4.7).
+const (
+	errorPresent = 1 << 0
+	errorUser    = 1 << 2
+	errorFetch   = 1 << 4
+	// errorFetchUser is an instruction fetch in ring 3 from a page that is there.
+	errorFetchUser = errorPresent | errorUser | errorFetch
+)
 
 // probe runs a guest of three instructions to find out where SYSCALL leads.
 // The stub is a page of ring 0 at first. Hardware enters ring 0 and executes

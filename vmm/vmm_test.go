@@ -273,6 +273,53 @@ func TestReturnAddressMustBeCanonical(t *testing.T) {
 	wantCall(t, "afterwards", execute(t, m, c, 0x0f, 0x05))
 }
 
+// A call needs no stack: Linux's does not either.
+func TestCallWithAnyStackPointer(t *testing.T) {
+	m, c := newMachine(t, 8<<20)
+	for _, rsp := range []uint64{0, 1, codeAt, SystemBase, SystemBase + 5*PageSize, UserEnd - 1, 1 << 47, 0x1234567812345678, 0xffff800000000000, ^uint64(0)} {
+		c.Regs().RSP = rsp
+		wantCall(t, "call", execute(t, m, c, 0x0f, 0x05, 0xc7, 0x04, 0x24)) // syscall; a piece of an instruction
+		if r := c.Regs(); r.RIP != codeAt+2 || r.RSP != rsp {
+			t.Errorf("stack pointer %#x: the call returns to %#x with %#x", rsp, r.RIP, r.RSP)
+		}
+		copy(m.View(codeAt+2, 2), trapUnit)
+		if e := resume(t, c); e != (Exit{Kind: Trap, Vector: vectorUD}) || c.Regs().RIP != codeAt+2 || c.Regs().RSP != rsp {
+			t.Errorf("stack pointer %#x: behind the call %+v at %#x with %#x, want an invalid opcode at %#x", rsp, e, c.Regs().RIP, c.Regs().RSP, codeAt+2)
+		}
+	}
+}
+
+// A guest that goes on in a page of ours goes on where nothing is, whatever
+// the stub's page is on this KVM.
+func TestNobodyReturnsIntoTheStub(t *testing.T) {
+	m, c := newMachine(t, 8<<20)
+	for _, off := range []uint64{0, 1, 2, PageSize - 1, PageSize, 3 * PageSize} {
+		execute(t, m, c, 0x0f, 0x05)
+		c.Regs().RIP, c.Regs().RCX = SystemBase+off, SystemBase+off
+		want := Exit{Kind: Trap, Vector: vectorPF, Error: errorUser | errorFetch, Addr: SystemBase + off}
+		if e := resume(t, c); e != want {
+			t.Errorf("at %#x: %+v, want %+v", off, e, want)
+		}
+	}
+	wantCall(t, "afterwards", execute(t, m, c, 0x0f, 0x05))
+}
+
+// The trap flag that a program sets before a call traps behind the instruction
+// after it, as on Linux, which goes back by IRET then.
+func TestTrapFlagAcrossACall(t *testing.T) {
+	m, c := newMachine(t, 8<<20)
+	must(t, m.Map(stackAt, PageSize, Read|Write, Lazily))
+	c.Regs().RSP = stackAt + PageSize
+	e := execute(t, m, c, 0x68, 0, 1, 0, 0, 0x9d, 0x0f, 0x05, 0x90, 0x90) // push $0x100; popf; syscall; nop; nop
+	wantCall(t, "the call", e)
+	if r := c.Regs(); r.RFLAGS&rflagsTF == 0 {
+		t.Errorf("flags %#x, want TF", r.RFLAGS)
+	}
+	if e = resume(t, c); e != (Exit{Kind: Trap, Vector: vectorDB}) || c.Regs().RIP != codeAt+9 {
+		t.Errorf("behind the call %+v at %#x, want a trap at %#x", e, c.Regs().RIP, codeAt+9)
+	}
+}
+
 func backing(huge bool) Backing {
 	if huge {
 		return Huge

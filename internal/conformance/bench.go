@@ -89,7 +89,11 @@ func (b Build) compiler() []string {
 // compile builds one of our programs unless the cache has the same source
 // compiled with the same flags.
 func (b *Bench) compile(p Program) (string, error) {
-	source, err := sources.ReadFile("c/" + p.Subject + ".c")
+	from := p.From
+	if from == nil {
+		from = sources
+	}
+	source, err := fs.ReadFile(from, "c/"+p.Subject+".c")
 	if err != nil {
 		return "", fmt.Errorf("no conformance program of that subject: %w", err)
 	}

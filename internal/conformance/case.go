@@ -30,13 +30,17 @@ type Case struct {
 	In, App, Data Tree
 }
 
-// A Program is either one of ours, compiled from c/Subject.c, or a static
+// A Program is either one of ours, compiled from c/Subject.c with c/facts.h
+// beside it, or a static
 // executable of a Debian package.
 type Program struct {
 	// Subject names the source of ours: "memory".
 	Subject string
 	// Build is how ours is compiled.
 	Build Build
+	// From holds the folder c with the source, where another package has it; nil
+	// is this package.
+	From fs.FS
 	// Path is the executable of others, Package the one that Debian has it in.
 	Path, Package string
 }

@@ -1,0 +1,109 @@
+package hostile
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"spaceos"
+	"spaceos/internal/conformance"
+)
+
+//go:embed c
+var sources embed.FS
+
+// A Case is one attack.
+type Case struct {
+	// Guest and Attack name the program and what it shall try.
+	Guest, Attack string
+	// Limits are what it runs under.
+	Limits Limits
+	// In is what it finds in /in.
+	In conformance.Tree
+	// Expected is what must come of it where that is not what Linux does; nil:
+	// what Linux does.
+	Expected *Expected
+}
+
+// Name is the case's, fit for a subtest.
+func (c *Case) Name() string { return c.Guest + "/" + c.Attack }
+
+// Limits are those of cell.Spec, 0 for none or its default.
+type Limits struct {
+	Memory, OutBytes spaceos.Bytes
+	Files            int
+	Timeout, CPUTime time.Duration
+	Trace            bool
+}
+
+// Expected is an end that Linux does not give.
+type Expected struct {
+	// Cell and Paravirtual are the ends in a cell on any KVM, and on the one on
+	// which SYSCALL stays in ring 3; "" is Linux's end.
+	Cell, Paravirtual string
+	// Reason says why.
+	Reason string
+}
+
+// guests are the programs, in the order in which they run.
+var guests = []string{"instructions", "places"}
+
+// Program gives a guest's program for [conformance.Bench].
+func Program(guest string) conformance.Program {
+	return conformance.Program{Subject: guest, Build: conformance.Musl, From: sources}
+}
+
+// Cases asks the programs for their attacks.
+func Cases(ctx context.Context, bench *conformance.Bench) ([]Case, error) {
+	var cases []Case
+	special := expected()
+	for _, guest := range guests {
+		path, err := bench.Executable(Program(guest))
+		if err != nil {
+			return nil, err
+		}
+		names, err := exec.CommandContext(ctx, path).Output()
+		if err != nil {
+			return nil, fmt.Errorf("%s does not list its attacks: %w", guest, err)
+		}
+		for _, name := range strings.Fields(string(names)) {
+			c := Case{Guest: guest, Attack: name, Limits: usual}
+			if l, ok := limits[c.Name()]; ok {
+				c.Limits = l
+			}
+			if e, ok := special[c.Name()]; ok {
+				c.Expected = &e
+			}
+			cases = append(cases, c)
+		}
+	}
+	return cases, nil
+}
+
+// An End is how a run ended, in words: the signal's name, or "exit N", and what
+// it had said after its attack's name.
+type End struct {
+	Status int
+	Said   string
+}
+
+// String is what the tables of expected.go have.
+func (e End) String() string {
+	said := strings.TrimSuffix(e.Said, "\n")
+	how := ""
+	switch {
+	case e.Status > 128 && unix.SignalName(unix.Signal(e.Status-128)) != "":
+		how = unix.SignalName(unix.Signal(e.Status - 128))
+	case e.Status != 0:
+		how = fmt.Sprint("exit ", e.Status)
+	}
+	if how != "" && said != "" {
+		said += "; "
+	}
+	return said + how
+}

@@ -1,7 +1,6 @@
 package libos
 
 import (
-	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -70,7 +69,7 @@ type program struct {
 
 // header is an ELF file's header, as far as it counts.
 type header struct {
-	kind            elf.Type
+	kind            uint16
 	entry, phoff    uint64
 	phentsize, phnr int
 }
@@ -86,7 +85,7 @@ func parseELF(file io.ReaderAt, size int64) (*program, *LoadError) {
 	if bad := readELF(file, raw, h.phoff, size, "program headers"); bad != nil {
 		return nil, bad
 	}
-	p := &program{entry: h.entry, phnum: h.phnr, position: h.kind == elf.ET_DYN, align: PageSize}
+	p := &program{entry: h.entry, phnum: h.phnr, position: h.kind == elfDyn, align: PageSize}
 	for i := range h.phnr {
 		if bad := p.addHeader(raw[i*elfProgramSize:], h, size); bad != nil {
 			return nil, bad
@@ -122,7 +121,7 @@ func parseHeader(file io.ReaderAt, size int64) (header, *LoadError) {
 		return header{}, &LoadError{Reason: err, Text: fmt.Sprintf("cannot be read (%v)", err)}
 	}
 	raw = raw[:n]
-	if n < 4 || string(raw[:4]) != elf.ELFMAG {
+	if n < 4 || string(raw[:4]) != elfMagic {
 		if n >= 2 && string(raw[:2]) == "#!" {
 			return header{}, refuse(ErrNotELF, "is a script, not an ELF program: a cell has no interpreter; build a static program for x86-64 Linux")
 		}
@@ -131,17 +130,17 @@ func parseHeader(file io.ReaderAt, size int64) (header, *LoadError) {
 	if n < elfHeaderSize {
 		return header{}, damaged("it ends within its header; copy or build it again")
 	}
-	machine := elf.Machine(binary.LittleEndian.Uint16(raw[18:]))
-	big := raw[5] == byte(elf.ELFDATA2MSB)
+	machine := elfMachine(binary.LittleEndian.Uint16(raw[18:]))
+	big := raw[5] == elfBig
 	if big {
-		machine = elf.Machine(binary.BigEndian.Uint16(raw[18:]))
+		machine = elfMachine(binary.BigEndian.Uint16(raw[18:]))
 	}
 	switch {
-	case big || machine != elf.EM_X86_64 && machine != elf.EM_386:
+	case big || machine != elfX86_64 && machine != elfX86:
 		return header{}, refuse(ErrArchitecture, "is for another architecture (%v): build it for x86-64 Linux", machine)
-	case machine == elf.EM_386 || raw[4] == byte(elf.ELFCLASS32):
+	case machine == elfX86 || raw[4] == elfClass32:
 		return header{}, refuse(ErrNot64Bit, "is a 32-bit program, and cells run 64-bit ones alone: build it for x86-64 (without -m32 or -mx32)")
-	case raw[4] != byte(elf.ELFCLASS64) || raw[5] != byte(elf.ELFDATA2LSB):
+	case raw[4] != elfClass64 || raw[5] != elfLittle:
 		return header{}, damaged("its header names neither 32 nor 64 bits, or no byte order; copy or build it again")
 	}
 	return checkHeader(raw)
@@ -149,15 +148,15 @@ func parseHeader(file io.ReaderAt, size int64) (header, *LoadError) {
 
 func checkHeader(raw []byte) (header, *LoadError) {
 	h := header{
-		kind:  elf.Type(binary.LittleEndian.Uint16(raw[16:])),
+		kind:  binary.LittleEndian.Uint16(raw[16:]),
 		entry: binary.LittleEndian.Uint64(raw[24:]), phoff: binary.LittleEndian.Uint64(raw[32:]),
 		phentsize: int(binary.LittleEndian.Uint16(raw[54:])), phnr: int(binary.LittleEndian.Uint16(raw[56:])),
 	}
 	switch {
-	case h.kind == elf.ET_REL:
+	case h.kind == elfRel:
 		return h, refuse(ErrNotELF, "is an object file, not a program: link it (static, for x86-64 Linux)")
-	case h.kind != elf.ET_EXEC && h.kind != elf.ET_DYN:
-		return h, refuse(ErrNotELF, "is an ELF file but not a program (%v): build it as a static program for x86-64 Linux", h.kind)
+	case h.kind != elfExec && h.kind != elfDyn:
+		return h, refuse(ErrNotELF, "is an ELF file but not a program (e_type %d): build it as a static program for x86-64 Linux", h.kind)
 	case h.phentsize != elfProgramSize || h.phnr == 0 || h.phnr > elfMaxHeaders:
 		return h, damaged("it has %d program headers of %d bytes, where 1 to %d of %d are possible; copy or build it again",
 			h.phnr, h.phentsize, elfMaxHeaders, elfProgramSize)
@@ -168,23 +167,23 @@ func checkHeader(raw []byte) (header, *LoadError) {
 // addHeader takes one program header.
 func (p *program) addHeader(raw []byte, h header, size int64) *LoadError {
 	word := func(off int) uint64 { return binary.LittleEndian.Uint64(raw[off:]) }
-	flags := elf.ProgFlag(binary.LittleEndian.Uint32(raw[4:]))
+	flags := binary.LittleEndian.Uint32(raw[4:])
 	s := segment{offset: word(8), vaddr: word(16), fileSize: word(32), memSize: word(40)}
-	switch elf.ProgType(binary.LittleEndian.Uint32(raw)) {
-	case elf.PT_INTERP:
+	switch binary.LittleEndian.Uint32(raw) {
+	case elfInterp:
 		return refuse(ErrDynamic, "is dynamically linked, and a cell has no shared libraries: build it static: cc -static (musl or glibc)")
-	case elf.PT_PHDR:
+	case elfPhdr:
 		if p.phdr == 0 {
 			p.phdr = s.vaddr
 		}
-	case elf.PT_LOAD:
+	case elfLoad:
 		return p.addSegment(s, flags, word(48), h, size)
 	}
 	return nil
 }
 
 // addSegment checks a PT_LOAD.
-func (p *program) addSegment(s segment, flags elf.ProgFlag, align uint64, h header, size int64) *LoadError {
+func (p *program) addSegment(s segment, flags uint32, align uint64, h header, size int64) *LoadError {
 	const again = "copy or build it again"
 	n := len(p.segments)
 	switch {
@@ -200,9 +199,9 @@ func (p *program) addSegment(s segment, flags elf.ProgFlag, align uint64, h head
 		return damaged("segment %d stands at %#x in the file and %#x in memory, which differ within a page; %s", n, s.offset, s.vaddr, again)
 	case align&(align-1) != 0:
 		return damaged("segment %d has an alignment of %#x, which is no power of two; %s", n, align, again)
-	case flags&elf.PF_W != 0 && flags&elf.PF_X != 0:
+	case flags&elfWritable != 0 && flags&elfExecutes != 0:
 		return refuse(ErrWritableCode, "has a segment that is both writable and executable, which a cell never maps: link it without -N, -z execstack or the like")
-	case h.kind == elf.ET_EXEC && s.vaddr < userStart:
+	case h.kind == elfExec && s.vaddr < userStart:
 		return damaged("segment %d stands at %#x, below the first address of a program (%#x); %s", n, s.vaddr, userStart, again)
 	}
 	s.setRange(flags)
@@ -220,11 +219,15 @@ func (p *program) addSegment(s segment, flags elf.ProgFlag, align uint64, h head
 }
 
 // setRange works out the pages of a segment.
-func (s *segment) setRange(flags elf.ProgFlag) {
-	for flag, prot := range map[elf.ProgFlag]Prot{elf.PF_R: ProtRead, elf.PF_W: ProtWrite, elf.PF_X: ProtExec} {
-		if flags&flag != 0 {
-			s.prot |= prot
-		}
+func (s *segment) setRange(flags uint32) {
+	if flags&elfReadable != 0 {
+		s.prot |= ProtRead
+	}
+	if flags&elfWritable != 0 {
+		s.prot |= ProtWrite
+	}
+	if flags&elfExecutes != 0 {
+		s.prot |= ProtExec
 	}
 	s.start, s.end = s.vaddr&^(PageSize-1), pageUp(s.vaddr+s.memSize)
 	s.fileEnd = s.start

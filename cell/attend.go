@@ -40,7 +40,7 @@ func (o *owner) attend(ctx context.Context) error {
 	ordered := o.hold(ctx)
 	e := o.reap()
 	// Both calls return what has already come, and then the end (unix(7)).
-	_ = unix.Shutdown(int(o.control.Fd()), unix.SHUT_RDWR)
+	_ = unix.Shutdown(o.controlFD, unix.SHUT_RDWR)
 	_ = unix.Shutdown(o.worldFD, unix.SHUT_RDWR)
 	<-served // its descriptor is closed next, and its number may be another's
 	return o.finish(<-results, e, ordered)
@@ -51,8 +51,10 @@ func (o *owner) attend(ctx context.Context) error {
 func (o *owner) hold(ctx context.Context) (ordered cause) {
 	o.hearCtrlZ()
 	defer signal.Stop(o.ctrlZ)
-	stops, ended := make(chan unix.Signal), make(chan struct{})
-	go o.watch(stops, ended)
+	stops := o.hearStops()
+	defer signal.Stop(stops)
+	ended := make(chan struct{})
+	go o.watch(ended)
 	var timeout, deadline <-chan time.Time
 	if o.spec.Timeout > 0 {
 		t := time.NewTimer(o.spec.Timeout)
@@ -73,8 +75,8 @@ func (o *owner) hold(ctx context.Context) (ordered cause) {
 		select {
 		case <-ended:
 			return ordered
-		case sig := <-stops:
-			o.stopped(sig)
+		case <-stops:
+			o.stopped()
 		case <-ctx.Done():
 			stop(causeKilled)
 		case <-timeout:
@@ -100,16 +102,16 @@ func (o *owner) hold(ctx context.Context) (ordered cause) {
 	}
 }
 
-// watch tells of the runner's stops and closes ended at its end. It does not
-// reap it: until somebody does, pid and group are the runner's.
-func (o *owner) watch(stops chan<- unix.Signal, ended chan<- struct{}) {
+// watch closes ended at the runner's end. It does not reap it: until somebody
+// does, pid and group are the runner's.
+func (o *owner) watch(ended chan<- struct{}) {
 	defer close(ended)
-	for {
-		sig, err := awaitChange(o.pid)
-		if err != nil || sig == 0 {
-			return
-		}
-		stops <- sig
+	conn, err := o.process.SyscallConn()
+	if err == nil {
+		err = conn.Read(func(uintptr) bool { return childEnded(o.pid) })
+	}
+	if err != nil { // no poll for such descriptors (pidfd_open(2)): an unusual kernel
+		awaitEnd(o.pid)
 	}
 }
 
@@ -135,7 +137,7 @@ func (o *owner) order(m order) { _ = writeMessage(o.control, &m) }
 func (o *owner) receive() *result {
 	var r result
 	if err := readMessage(o.control, maxResult, &r); err != nil {
-		_ = unix.Shutdown(int(o.control.Fd()), unix.SHUT_RD)
+		_ = unix.Shutdown(o.controlFD, unix.SHUT_RD)
 		return nil
 	}
 	return &r

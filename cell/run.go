@@ -31,7 +31,9 @@ type owner struct {
 	system     *kvm.System
 	host       vmm.Host
 	server     *world.Server
-	control    *os.File
+	control    *os.File // of controlFD, which does not block
+	controlFD  int
+	process    *os.File // the runner as a descriptor (pidfd_open(2))
 	worldFD    int
 	pid        int
 	terminal   bool           // standard input is our controlling terminal
@@ -80,6 +82,7 @@ func (o *owner) run(ctx context.Context) error {
 		return err
 	}
 	defer o.control.Close()
+	defer o.process.Close()
 	defer unix.Close(o.worldFD)
 	// The runner takes a while to wake up; what it needs is made meanwhile.
 	if err := o.prepare(); err != nil {
@@ -206,13 +209,18 @@ func (o *owner) start() error {
 		return fail(StatusFailure, "making the runner's socket: %w", err)
 	}
 	defer unix.Close(ends[1])
-	o.control = blocking(ends[0], "control")
+	if err := unix.SetNonblock(ends[0], true); err != nil {
+		unix.Close(ends[0])
+		return fail(StatusFailure, "making the runner's socket: %w", err)
+	}
+	o.control, o.controlFD = os.NewFile(uintptr(ends[0]), "control"), ends[0]
 	worldOwner, worldRunner, err := world.Pair()
 	if err != nil {
 		return &Failure{StatusFailure, err}
 	}
 	defer unix.Close(worldRunner)
 	o.worldFD = worldOwner
+	pidfd := -1
 	o.pid, err = syscall.ForkExec("/proc/self/exe", []string{RunnerName}, &syscall.ProcAttr{
 		// Two: with one, the scheduler would take the processor from the
 		// payload's thread in each KVM_RUN and give it back after.
@@ -220,11 +228,13 @@ func (o *owner) start() error {
 		Files: []uintptr{0, 1, 2, fdControl: uintptr(ends[1]), fdWorld: uintptr(worldRunner), fdKVM: uintptr(o.system.FD()), fdProgram: o.program.Fd()},
 		// The runner dies with the thread that started it. Go ends no thread
 		// but those of goroutines that locked theirs and returned.
-		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &pidfd},
 	})
 	if err != nil {
 		return fail(StatusFailure, "starting the runner: %w", err)
 	}
+	_ = unix.SetNonblock(pidfd, true) // or watch waits with a thread
+	o.process = os.NewFile(uintptr(pidfd), "runner")
 	return nil
 }
 

@@ -22,7 +22,6 @@ type runner struct {
 	setup   setup
 	machine *vmm.Machine
 	cpu     *vmm.CPU
-	made    chan error // machine is there, or why not
 	process *libos.Process
 	result  result
 
@@ -35,13 +34,10 @@ type runner struct {
 // status. What became of the run goes to the owner as a message.
 func RunnerMain() int {
 	control := blocking(fdControl, "control")
-	r := &runner{made: make(chan error, 1)}
+	r := &runner{}
 	if err := readMessage(control, maxMessage, &r.setup); err != nil {
 		return 1
 	}
-	// KVM takes a while to make a machine; what else is to be done is done
-	// meanwhile.
-	go func() { r.made <- r.makeMachine() }()
 	setName(RunnerName)
 	if err := r.run(control); err != nil {
 		r.result.Broken = err.Error()
@@ -66,8 +62,6 @@ func setName(name string) {
 
 // makeMachine makes the machine, or says what is missing.
 func (r *runner) makeMachine() (err error) {
-	runtime.LockOSThread() // one thread makes it, so that its calls can be traced and made to fail one by one
-	defer runtime.UnlockOSThread()
 	r.machine, err = vmm.New(kvm.NewSystem(fdKVM), vmm.Options{
 		Memory: r.setup.Memory, Host: &r.setup.Host,
 		HideRandom: r.setup.Seeded, HideCycles: !r.setup.Clock.IsZero(),
@@ -75,11 +69,16 @@ func (r *runner) makeMachine() (err error) {
 	if err != nil {
 		return noMachine(err)
 	}
+	r.cpu = r.machine.CPU(0)
+	r.result.Host = describe(r.machine.Host())
 	return nil
 }
 
 func (r *runner) run(control io.Reader) error {
-	if err := r.build(); err != nil {
+	if err := r.makeMachine(); err != nil {
+		return err
+	}
+	if err := r.makeProcess(); err != nil {
 		return err
 	}
 	regs, err := r.process.Load(io.NewSectionReader(blocking(fdProgram, r.setup.Path), 0, r.setup.Size), r.setup.Size)
@@ -110,14 +109,15 @@ func (r *runner) run(control io.Reader) error {
 	return err
 }
 
-// build makes machine and process.
-func (r *runner) build() error {
-	s := &r.setup
+// makeProcess makes the library OS's side of the payload.
+func (r *runner) makeProcess() (err error) {
+	s, m := &r.setup, r.machine
 	cfg := libos.Config{
 		World:   world.NewClient(fdWorld),
 		Clock:   world.NewClock(s.Clock, s.Frozen),
 		Entropy: world.NewEntropy(s.seed()),
-		Stdin:   0, Stdout: 1, Stderr: 2,
+		Memory:  memory{m}, Meter: memory{m}, Platform: platform(m.Host()), HideCycles: m.Host().CyclesHidden,
+		Stdin: 0, Stdout: 1, Stderr: 2,
 		Args: append([]string{s.Path}, s.Args...), Env: s.Env, Path: s.Path,
 		HugePages: !s.NoHugePages,
 	}
@@ -127,15 +127,6 @@ func (r *runner) build() error {
 	if s.Trace {
 		cfg.Trace = os.Stderr
 	}
-	if err := <-r.made; err != nil {
-		return err
-	}
-	m := r.machine
-	r.cpu = m.CPU(0)
-	cfg.Memory, cfg.Meter, cfg.Platform = memory{m}, memory{m}, platform(m.Host())
-	cfg.HideCycles = m.Host().CyclesHidden
-	r.result.Host = describe(m.Host())
-	var err error
 	r.process, err = libos.New(cfg)
 	return err
 }

@@ -20,10 +20,8 @@ import (
 // signals than a terminal's, it is somebody's wish: who stopped the runner
 // continues it, or its limits end it. Our own process group, which others are
 // in, is stopped only for the two reasons that a terminal has.
-func (o *owner) stopped(sig unix.Signal) {
-	if !o.terminal {
-		return
-	}
+func (o *owner) stopped() {
+	sig := stopOf(o.pid)
 	switch fg := foreground(); {
 	case sig == unix.SIGTSTP && fg == o.pid: // Ctrl-Z: the shell shall see its job stop
 		o.takeTerminal()
@@ -47,6 +45,17 @@ func (o *owner) stopped(sig unix.Signal) {
 func suspend() {
 	_ = unix.Kill(0, unix.SIGTTIN)
 	time.Sleep(50 * time.Millisecond) // the signal may reach another thread first
+}
+
+// hearStops asks for word of children, and gives one at once, in case that the
+// runner has stopped already. Without a terminal nobody would act on it.
+func (o *owner) hearStops() chan os.Signal {
+	stops := make(chan os.Signal, 1)
+	if o.terminal {
+		signal.Notify(stops, unix.SIGCHLD)
+		stops <- unix.SIGCHLD
+	}
+	return stops
 }
 
 // hearCtrlZ asks for the SIGTSTP of a terminal that is ours.

@@ -19,23 +19,24 @@ const (
 	_ = uint(unsafe.Sizeof(unix.Siginfo{}) - unsafe.Sizeof(childInfo{}))
 )
 
-const childStopped = 5 // CLD_STOPPED of Linux's include/uapi/asm-generic/siginfo.h
-
-// awaitChange waits until a child was stopped, and says by which signal, or
-// has ended: 0. A child that has ended is left to be reaped.
-func awaitChange(pid int) (unix.Signal, error) {
-	for {
-		info, err := waitid(pid, unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT)
-		if err != nil || info.code != childStopped {
-			return 0, err
-		}
-		// Taken by a call that cannot take the end, should it come now.
-		info, err = waitid(pid, unix.WSTOPPED|unix.WNOHANG)
-		if err != nil || info.signo != 0 {
-			return unix.Signal(info.status), err
-		} // else somebody continued it
+// stopOf takes a stop of a child: 0 if it was not stopped, or somebody
+// continued it.
+func stopOf(pid int) unix.Signal {
+	info, err := waitid(pid, unix.WSTOPPED|unix.WNOHANG)
+	if err != nil || info.signo == 0 {
+		return 0
 	}
+	return unix.Signal(info.status)
 }
+
+// childEnded says whether a child has ended, and leaves it to be reaped.
+func childEnded(pid int) bool {
+	info, err := waitid(pid, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG)
+	return err != nil || info.signo != 0
+}
+
+// awaitEnd waits until a child has ended, and leaves it to be reaped.
+func awaitEnd(pid int) { _, _ = waitid(pid, unix.WEXITED|unix.WNOWAIT) }
 
 func waitid(pid, options int) (info childInfo, err error) {
 	// Both types are the C type of that name, and of one size (above).

@@ -189,13 +189,8 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 		return &cell.Failure{Status: cell.StatusFailure, Err: err}
 	}
 	signals := make(chan os.Signal, 8)
-	listening := make(chan struct{})
-	go func() {
-		defer close(listening)
-		listen(signals)
-	}()
 	f.spec.Signals = signals
-	f.spec.Ready = func() { <-listening } // or a signal that is the payload's would end us
+	f.spec.Ready = func() { listen(signals) }
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -213,7 +208,7 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 }
 
 // listen takes the signals that are for the payload, until the process ends.
-// It runs beside the start of the cell: a signal that comes earlier ends both.
+// It runs while the runner wakes up: a signal that comes earlier ends both.
 func listen(signals chan<- os.Signal) {
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		if !signal.Ignored(s) { // as by nohup, or a shell for a job in the background

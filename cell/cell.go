@@ -61,6 +61,8 @@ type Spec struct {
 	NoHugePages bool
 	Trace       bool // one line a call on standard error
 
+	Stdin, Stdout, Stderr *os.File // nil: this process's own
+
 	Signals <-chan os.Signal // the first goes to the payload, the second kills it
 	Ready   func()           // called before the payload starts; nil: nothing
 }

@@ -45,7 +45,7 @@ type owner struct {
 // we failed (Status gives the exit status for it); the Report is then as
 // complete as it can be.
 func Run(ctx context.Context, spec Spec) (*Report, error) {
-	o := &owner{spec: spec, started: monotonic(), worldFD: -1, terminal: foreground() != 0}
+	o := &owner{spec: spec, started: monotonic(), worldFD: -1, terminal: spec.Stdin == nil && foreground() != 0}
 	o.report = Report{Schema: ReportSchema, Engine: "kvm"}
 	o.report.Bytes = Traffic{counted(nil), counted(nil)}
 	o.report.Calls = CallCounts{counted(nil), counted(nil)}
@@ -225,7 +225,7 @@ func (o *owner) start() error {
 		// Two: with one, the scheduler would take the processor from the
 		// payload's thread in each KVM_RUN and give it back after.
 		Env:   []string{"GOMAXPROCS=2"},
-		Files: []uintptr{0, 1, 2, fdControl: uintptr(ends[1]), fdWorld: uintptr(worldRunner), fdKVM: uintptr(o.system.FD()), fdProgram: o.program.Fd()},
+		Files: []uintptr{stream(o.spec.Stdin, 0), stream(o.spec.Stdout, 1), stream(o.spec.Stderr, 2), fdControl: uintptr(ends[1]), fdWorld: uintptr(worldRunner), fdKVM: uintptr(o.system.FD()), fdProgram: o.program.Fd()},
 		// The runner dies with the thread that started it. Go ends no thread
 		// but those of goroutines that locked theirs and returned.
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &pidfd},
@@ -236,6 +236,14 @@ func (o *owner) start() error {
 	_ = unix.SetNonblock(pidfd, true) // or watch waits with a thread
 	o.process = os.NewFile(uintptr(pidfd), "runner")
 	return nil
+}
+
+// stream is the descriptor that a payload's stream is to be.
+func stream(f *os.File, own uintptr) uintptr {
+	if f == nil {
+		return own
+	}
+	return f.Fd()
 }
 
 // send tells the runner what to run.

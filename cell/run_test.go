@@ -2,6 +2,7 @@ package cell
 
 import (
 	"context"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -228,5 +229,37 @@ func TestOwnerHearsGarbage(t *testing.T) {
 				t.Errorf("got %v, want a failure", err)
 			}
 		})
+	}
+}
+
+func TestStreamsOfItsOwn(t *testing.T) {
+	var ends [3][2]*os.File // read and write, for each stream
+	for i := range ends {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		defer w.Close()
+		ends[i] = [2]*os.File{r, w}
+	}
+	if _, err := ends[0][1].WriteString("ab"); err != nil {
+		t.Fatal(err)
+	}
+	r, err := run(t, context.Background(), Spec{
+		Program: program(t, `char c[2]; if (read(0, c, 2) != 2) return 1; write(1, c, 1); write(2, c + 1, 1); return 0;`),
+		Stdin:   ends[0][0], Stdout: ends[1][1], Stderr: ends[2][1],
+	})
+	if err != nil || r.Ended.Status != 0 {
+		t.Fatalf("got %+v and %v, want exit status 0", r.Ended, err)
+	}
+	for i, want := range []string{1: "a", 2: "b"} {
+		if want == "" {
+			continue
+		}
+		ends[i][1].Close()
+		if got, err := io.ReadAll(ends[i][0]); string(got) != want || err != nil {
+			t.Errorf("stream %d got %q (%v), want %q", i, got, err, want)
+		}
 	}
 }

@@ -25,8 +25,12 @@ const (
 )
 
 // commandLine is the kernel's (Linux: Documentation/admin-guide/
-// kernel-parameters.txt). Warnings reach the console, which Boot returns.
-const commandLine = "console=ttyS0 rdinit=/init loglevel=5 panic=-1 mitigations=off random.trust_cpu=on nokaslr"
+// kernel-parameters.txt). Warnings reach the console, which Boot returns. What
+// stands behind panic makes the emulated kernel do less: above all, timers that
+// tick and are not set anew at each turn (each write to the APIC leaves the
+// emulated code), and pages that are not cleared twice.
+const commandLine = "console=ttyS0 rdinit=/init loglevel=5 panic=-1 " +
+	"nohz=off highres=off init_on_alloc=0 transparent_hugepage=madvise psi=0 mitigations=off random.trust_cpu=on nokaslr"
 
 // A Machine is what to boot.
 type Machine struct {

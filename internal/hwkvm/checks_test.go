@@ -16,8 +16,19 @@ import (
 
 // A builder makes the programs that the machine runs.
 type builder struct {
-	t   *testing.T
-	dir string
+	t     *testing.T
+	dir   string
+	bench *conformance.Bench
+}
+
+func newBuilder(t *testing.T) *builder {
+	t.Helper()
+	dir := t.TempDir()
+	bench, err := conformance.NewBench(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &builder{t, dir, bench}
 }
 
 // command runs a command in the project's folder.
@@ -57,14 +68,47 @@ func (b *builder) testJob(pkg string, limit time.Duration, args ...string) Job {
 func (b *builder) checks() []check {
 	b.t.Helper()
 	spaceos := b.program("./cmd/spaceos")
-	return []check{
+	var checks []check
+	for _, s := range suites() {
+		j := b.testJob(s.pkg, s.limit, s.args...)
+		b.ship(&j, s.programs...)
+		checks = append(checks, check{job: j})
+	}
+	return append(checks, b.doctor(spaceos), b.hello(spaceos), b.demo(spaceos), b.conformance())
+}
+
+// A suite is a package whose own tests run in the machine.
+type suite struct {
+	pkg   string
+	limit time.Duration // for what hangs: ten times what it takes
+	// args are go test's, with the prefix -test.
+	args []string
+	// programs are what its tests ask a conformance.Bench for.
+	programs []conformance.Program
+}
+
+func suites() []suite {
+	return []suite{
 		// The comparison with the kernel's headers takes a compiler.
-		{job: b.testJob("./kvm", time.Minute, "-test.skip=^TestABIIsThatOfTheKernelsHeaders$")},
-		{job: b.testJob("./vmm", time.Minute)},
-		b.doctor(spaceos),
-		b.hello(spaceos),
-		b.demo(spaceos),
-		b.conformance(spaceos),
+		{pkg: "./kvm", limit: time.Minute, args: []string{"-test.skip=^TestABIIsThatOfTheKernelsHeaders$"}},
+		{pkg: "./vmm", limit: 2 * time.Minute},
+	}
+}
+
+// ship gives a job programs, compiled here, where a bench looks for those of
+// an earlier run.
+func (b *builder) ship(j *Job, programs ...conformance.Program) {
+	b.t.Helper()
+	for _, p := range programs {
+		from, err := b.bench.Executable(p)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		to := from
+		if p.Path == "" {
+			to = "/tmp/spaceos-conformance/" + filepath.Base(from)
+		}
+		j.Files[to] = from
 	}
 }
 
@@ -133,36 +177,24 @@ func (b *builder) demo(spaceos string) check {
 	}}
 }
 
-// conformance runs each case natively here and in a cell there, where there is
-// no compiler: the programs come compiled, where the bench looks for those of
-// an earlier run.
-func (b *builder) conformance(spaceos string) check {
+// conformance runs each case natively here and in a cell there, and compares
+// there.
+func (b *builder) conformance() check {
 	b.t.Helper()
-	bench, err := conformance.NewBench(b.dir)
-	if err != nil {
-		b.t.Fatal(err)
-	}
 	const facts = "/linux.gob"
 	const limit = 7 * time.Minute
 	j := Job{
 		Name:  "conformance",
 		Args:  []string{"/bin/cases", "-test.v=test2json", "-test.timeout=" + limit.String()},
-		Env:   []string{"SPACEOS=/bin/spaceos", "FACTS=" + facts},
-		Files: map[string]string{"/bin/cases": b.program("./internal/hwkvm/cases"), "/bin/spaceos": spaceos},
+		Env:   []string{"FACTS=" + facts},
+		Files: map[string]string{"/bin/cases": b.program("./internal/hwkvm/cases")},
 		Limit: limit + 10*time.Second,
 	}
 	linux := map[string]conformance.Result{}
 	for _, c := range conformance.Cases() {
-		path, err := bench.Executable(c.Program)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		to := path
-		if c.Program.Path == "" {
-			to = "/tmp/spaceos-conformance/" + filepath.Base(path)
-		}
-		j.Files[to] = path
-		if linux[c.Name], err = (conformance.Linux{}).Run(b.t.Context(), bench, c); err != nil {
+		b.ship(&j, c.Program)
+		var err error
+		if linux[c.Name], err = (conformance.Linux{}).Run(b.t.Context(), b.bench, c); err != nil {
 			b.t.Fatal(err)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,25 @@ import (
 
 // logVariable names a file that gets what the jobs print while they run.
 const logVariable = "HWKVM_LOG"
+
+// onlyVariable chooses a job by its name, and behind a slash the tests of it,
+// as go test -run has them: "conformance/TestCell/memory".
+const onlyVariable = "HWKVM_ONLY"
+
+// chosen gives the checks that only names, all if it is empty.
+func chosen(checks []check, only string) []check {
+	job, tests, _ := strings.Cut(only, "/")
+	if job == "" {
+		return checks
+	}
+	checks = slices.DeleteFunc(checks, func(c check) bool { return c.job.Name != job })
+	for i := range checks {
+		if tests != "" {
+			checks[i].job.Args = append(checks[i].job.Args, "-test.run="+tests)
+		}
+	}
+	return checks
+}
 
 // root is the project's folder.
 func root(t *testing.T) string {
@@ -41,8 +62,8 @@ func TestOnEmulatedSVM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &builder{t: t, dir: t.TempDir()}
-	checks := b.checks()
+	b := newBuilder(t)
+	checks := chosen(b.checks(), os.Getenv(onlyVariable))
 	m := Machine{Init: b.program("./internal/hwkvm/guest")}
 	if path := os.Getenv(logVariable); path != "" {
 		log, err := os.Create(path)

@@ -4,8 +4,8 @@
 //
 // It is a test binary that package hwkvm ships, with go test's flags, and not a
 // test of go test's, which would have nothing to do elsewhere. The environment
-// has the path of spaceos (SPACEOS) and of the results on Linux, by name of
-// case (FACTS, gob).
+// has the path of the results on Linux, by name of case (FACTS, gob). It owns
+// the cells itself, so that a case costs one new process.
 package main
 
 import (
@@ -17,10 +17,15 @@ import (
 	"testing"
 	"time"
 
+	"spaceos"
+	"spaceos/cell"
 	"spaceos/internal/conformance"
 )
 
 func main() {
+	if os.Args[0] == cell.RunnerName {
+		os.Exit(cell.RunnerMain())
+	}
 	conformance.Enter()
 	testing.Main(regexp.MatchString, []testing.InternalTest{{Name: "TestCellDoesWhatLinuxDoes", F: cases}}, nil, nil)
 }
@@ -35,7 +40,7 @@ func cases(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Emulation is slow: the time limit is for what hangs.
-	cell := conformance.Cell{Spaceos: os.Getenv("SPACEOS"), Options: []string{"--memory", "256MiB", "--timeout", "100s"}}
+	cell := conformance.Func(inCell)
 	for _, c := range conformance.Cases() {
 		if why := leftOut(c); why != "" {
 			t.Logf("%s is left out: %s", c.Name, why)
@@ -99,4 +104,18 @@ func facts(path string) (map[string]conformance.Result, error) {
 	defer file.Close()
 	var linux map[string]conformance.Result
 	return linux, gob.NewDecoder(file).Decode(&linux)
+}
+
+// inCell runs a case in a cell whose owner is this process.
+func inCell(ctx context.Context, s *conformance.Staged) (int, error) {
+	r, err := cell.Run(ctx, cell.Spec{
+		Program: s.Program, Args: s.Args, Env: s.Env,
+		In: s.In, Out: s.Out, App: s.App, Data: s.Data,
+		Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr,
+		Memory: 256 * spaceos.MiB, Timeout: 100 * time.Second,
+	})
+	if err != nil {
+		return 0, err
+	}
+	return r.Ended.Status, nil
 }

@@ -111,7 +111,7 @@ func TestSubjectsSwitchCallsOff(t *testing.T) {
 // TestTableNamesAreLinuxs holds the rows to Linux's own names and numbers.
 func TestTableNamesAreLinuxs(t *testing.T) {
 	seen := map[uint32]bool{}
-	for _, rows := range [][]call{memoryCalls(), timeCalls(), processCalls(), signalCalls(), randomCalls(), fileCalls(), pollCalls()} {
+	for _, rows := range callRows {
 		for _, c := range rows {
 			if callName(c.nr) != c.name {
 				t.Errorf("row %d is %q, Linux says %q", c.nr, c.name, callName(c.nr))

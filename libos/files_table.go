@@ -22,161 +22,118 @@ var (
 	argStat     = Arg{Name: "statbuf", Kind: ArgStructOut, Size: statSize}
 )
 
-// file makes a row of the table of calls.
-func fileRow(nr uint32, name string, fn func(*Thread, args) (uint64, errno), list ...Arg) call {
-	return call{nr: nr, name: name, subject: SubjectFiles, args: list, fn: fn}
+// openCalls are the calls on descriptors and pipes.
+var openCalls = []call{
+	{unix.SYS_OPEN, "open", SubjectFiles, []Arg{argPath, argOpen, argMode}, sysOpen},
+	{unix.SYS_OPENAT, "openat", SubjectFiles, []Arg{argDirFD, argPath, argOpen, argMode}, sysOpenat},
+	{unix.SYS_CREAT, "creat", SubjectFiles, []Arg{argPath, argMode}, sysCreat},
+	{unix.SYS_CLOSE, "close", SubjectFiles, []Arg{argFD}, sysClose},
+	{unix.SYS_CLOSE_RANGE, "close_range", SubjectFiles, []Arg{{Name: "first", Kind: ArgUint}, {Name: "last", Kind: ArgUint}, argFlags}, sysCloseRange},
+	{unix.SYS_DUP, "dup", SubjectFiles, []Arg{argFD}, sysDup},
+	{unix.SYS_DUP2, "dup2", SubjectFiles, []Arg{argFD, {Name: "newfd", Kind: ArgFD}}, sysDup2},
+	{unix.SYS_DUP3, "dup3", SubjectFiles, []Arg{argFD, {Name: "newfd", Kind: ArgFD}, argOpen}, sysDup3},
+	{unix.SYS_FCNTL, "fcntl", SubjectFiles, []Arg{argFD, {Name: "cmd", Kind: ArgCommand}, {Name: "arg", Kind: ArgHex}}, sysFcntl},
+	{unix.SYS_IOCTL, "ioctl", SubjectFiles, []Arg{argFD, {Name: "request", Kind: ArgCommand}, {Name: "arg", Kind: ArgStructIO, Size: 36}}, sysIoctl},
+	{unix.SYS_FLOCK, "flock", SubjectFiles, []Arg{argFD, {Name: "operation", Kind: ArgInt}}, sysFlock},
+	{unix.SYS_PIPE, "pipe", SubjectFiles, []Arg{{Name: "pipefd", Kind: ArgStructOut, Size: 8}}, sysPipe},
+	{unix.SYS_PIPE2, "pipe2", SubjectFiles, []Arg{{Name: "pipefd", Kind: ArgStructOut, Size: 8}, argOpen}, sysPipe2},
 }
 
-// fileCalls are the calls on files, folders, descriptors and pipes.
-func fileCalls() []call {
-	rows := openCalls()
-	rows = append(rows, transferCalls()...)
-	for _, more := range [][]call{statCalls(), folderCalls(), nameCalls(), attributeCalls(), spaceCalls(), xattrCalls()} {
-		rows = append(rows, more...)
-	}
-	return rows
+// transferCalls are the calls that move bytes.
+var transferCalls = []call{
+	{unix.SYS_READ, "read", SubjectFiles, []Arg{argFD, argBufOut, argCount}, sysRead},
+	{unix.SYS_WRITE, "write", SubjectFiles, []Arg{argFD, argBufIn, argCount}, sysWrite},
+	{unix.SYS_PREAD64, "pread64", SubjectFiles, []Arg{argFD, argBufOut, argCount, argOffset}, sysPread64},
+	{unix.SYS_PWRITE64, "pwrite64", SubjectFiles, []Arg{argFD, argBufIn, argCount, argOffset}, sysPwrite64},
+	{unix.SYS_READV, "readv", SubjectFiles, []Arg{argFD, argIovecOut, argIovcnt}, sysReadv},
+	{unix.SYS_WRITEV, "writev", SubjectFiles, []Arg{argFD, argIovecIn, argIovcnt}, sysWritev},
+	{unix.SYS_PREADV, "preadv", SubjectFiles, []Arg{argFD, argIovecOut, argIovcnt, argOffset, argHigh}, sysPreadv},
+	{unix.SYS_PWRITEV, "pwritev", SubjectFiles, []Arg{argFD, argIovecIn, argIovcnt, argOffset, argHigh}, sysPwritev},
+	{unix.SYS_PREADV2, "preadv2", SubjectFiles, []Arg{argFD, argIovecOut, argIovcnt, argOffset, argHigh, argFlags}, sysPreadv2},
+	{unix.SYS_PWRITEV2, "pwritev2", SubjectFiles, []Arg{argFD, argIovecIn, argIovcnt, argOffset, argHigh, argFlags}, sysPwritev2},
+	{unix.SYS_LSEEK, "lseek", SubjectFiles, []Arg{argFD, argOffset, {Name: "whence", Kind: ArgWhence}}, sysLseek},
 }
 
-func openCalls() []call {
-	return []call{
-		fileRow(unix.SYS_OPEN, "open", sysOpen, argPath, argOpen, argMode),
-		fileRow(unix.SYS_OPENAT, "openat", sysOpenat, argDirFD, argPath, argOpen, argMode),
-		fileRow(unix.SYS_CREAT, "creat", sysCreat, argPath, argMode),
-		fileRow(unix.SYS_CLOSE, "close", sysClose, argFD),
-		fileRow(unix.SYS_CLOSE_RANGE, "close_range", sysCloseRange, Arg{Name: "first", Kind: ArgUint}, Arg{Name: "last", Kind: ArgUint}, argFlags),
-		fileRow(unix.SYS_DUP, "dup", sysDup, argFD),
-		fileRow(unix.SYS_DUP2, "dup2", sysDup2, argFD, Arg{Name: "newfd", Kind: ArgFD}),
-		fileRow(unix.SYS_DUP3, "dup3", sysDup3, argFD, Arg{Name: "newfd", Kind: ArgFD}, argOpen),
-		fileRow(unix.SYS_FCNTL, "fcntl", sysFcntl, argFD, Arg{Name: "cmd", Kind: ArgCommand}, Arg{Name: "arg", Kind: ArgHex}),
-		fileRow(unix.SYS_IOCTL, "ioctl", sysIoctl, argFD, Arg{Name: "request", Kind: ArgCommand}, Arg{Name: "arg", Kind: ArgStructIO, Size: 36}),
-		fileRow(unix.SYS_FLOCK, "flock", sysFlock, argFD, Arg{Name: "operation", Kind: ArgInt}),
-		fileRow(unix.SYS_PIPE, "pipe", sysPipe, Arg{Name: "pipefd", Kind: ArgStructOut, Size: 8}),
-		fileRow(unix.SYS_PIPE2, "pipe2", sysPipe2, Arg{Name: "pipefd", Kind: ArgStructOut, Size: 8}, argOpen),
-	}
+// statCalls are the calls that ask about a file.
+var statCalls = []call{
+	{unix.SYS_STAT, "stat", SubjectFiles, []Arg{argPath, argStat}, sysStat},
+	{unix.SYS_LSTAT, "lstat", SubjectFiles, []Arg{argPath, argStat}, sysLstat},
+	{unix.SYS_FSTAT, "fstat", SubjectFiles, []Arg{argFD, argStat}, sysFstat},
+	{unix.SYS_NEWFSTATAT, "newfstatat", SubjectFiles, []Arg{argDirFD, argPath, argStat, argAtFlags}, sysNewfstatat},
+	{unix.SYS_STATX, "statx", SubjectFiles, []Arg{argDirFD, argPath, argAtFlags, {Name: "mask", Kind: ArgHex}, {Name: "statxbuf", Kind: ArgStructOut, Size: statxSize}}, sysStatx},
 }
 
-func transferCalls() []call {
-	return []call{
-		fileRow(unix.SYS_READ, "read", sysRead, argFD, argBufOut, argCount),
-		fileRow(unix.SYS_WRITE, "write", sysWrite, argFD, argBufIn, argCount),
-		fileRow(unix.SYS_PREAD64, "pread64", sysPread64, argFD, argBufOut, argCount, argOffset),
-		fileRow(unix.SYS_PWRITE64, "pwrite64", sysPwrite64, argFD, argBufIn, argCount, argOffset),
-		fileRow(unix.SYS_READV, "readv", sysReadv, argFD, argIovecOut, argIovcnt),
-		fileRow(unix.SYS_WRITEV, "writev", sysWritev, argFD, argIovecIn, argIovcnt),
-		fileRow(unix.SYS_PREADV, "preadv", sysPreadv, argFD, argIovecOut, argIovcnt, argOffset, argHigh),
-		fileRow(unix.SYS_PWRITEV, "pwritev", sysPwritev, argFD, argIovecIn, argIovcnt, argOffset, argHigh),
-		fileRow(unix.SYS_PREADV2, "preadv2", sysPreadv2, argFD, argIovecOut, argIovcnt, argOffset, argHigh, argFlags),
-		fileRow(unix.SYS_PWRITEV2, "pwritev2", sysPwritev2, argFD, argIovecIn, argIovcnt, argOffset, argHigh, argFlags),
-		fileRow(unix.SYS_LSEEK, "lseek", sysLseek, argFD, argOffset, Arg{Name: "whence", Kind: ArgWhence}),
-	}
+// folderCalls are the calls that are about folders.
+var folderCalls = []call{
+	{unix.SYS_GETDENTS, "getdents", SubjectFiles, []Arg{argFD, {Name: "dirp", Kind: ArgBufOut}, argCount}, sysGetdents},
+	{unix.SYS_GETDENTS64, "getdents64", SubjectFiles, []Arg{argFD, {Name: "dirp", Kind: ArgBufOut}, argCount}, sysGetdents64},
+	{unix.SYS_GETCWD, "getcwd", SubjectFiles, []Arg{argBufOut, {Name: "size", Kind: ArgSize}}, sysGetcwd},
+	{unix.SYS_CHDIR, "chdir", SubjectFiles, []Arg{argPath}, sysChdir},
+	{unix.SYS_FCHDIR, "fchdir", SubjectFiles, []Arg{argFD}, sysFchdir},
+	{unix.SYS_MKDIR, "mkdir", SubjectFiles, []Arg{argPath, argMode}, sysMkdir},
+	{unix.SYS_MKDIRAT, "mkdirat", SubjectFiles, []Arg{argDirFD, argPath, argMode}, sysMkdirat},
+	{unix.SYS_RMDIR, "rmdir", SubjectFiles, []Arg{argPath}, sysRmdir},
 }
 
-func statCalls() []call {
-	return []call{
-		fileRow(unix.SYS_STAT, "stat", sysStat, argPath, argStat),
-		fileRow(unix.SYS_LSTAT, "lstat", sysLstat, argPath, argStat),
-		fileRow(unix.SYS_FSTAT, "fstat", sysFstat, argFD, argStat),
-		fileRow(unix.SYS_NEWFSTATAT, "newfstatat", sysNewfstatat, argDirFD, argPath, argStat, argAtFlags),
-		fileRow(unix.SYS_STATX, "statx", sysStatx, argDirFD, argPath, argAtFlags, Arg{Name: "mask", Kind: ArgHex}, Arg{Name: "statxbuf", Kind: ArgStructOut, Size: statxSize}),
-	}
+// nameCalls are the calls that change and read names.
+var nameCalls = []call{
+	{unix.SYS_UNLINK, "unlink", SubjectFiles, []Arg{argPath}, sysUnlink},
+	{unix.SYS_UNLINKAT, "unlinkat", SubjectFiles, []Arg{argDirFD, argPath, argAtFlags}, sysUnlinkat},
+	{unix.SYS_RENAME, "rename", SubjectFiles, []Arg{{Name: "oldpath", Kind: ArgPath}, {Name: "newpath", Kind: ArgPath}}, sysRename},
+	{unix.SYS_RENAMEAT, "renameat", SubjectFiles, []Arg{{Name: "olddirfd", Kind: ArgDirFD}, {Name: "oldpath", Kind: ArgPath}, {Name: "newdirfd", Kind: ArgDirFD}, {Name: "newpath", Kind: ArgPath}}, sysRenameat},
+	{unix.SYS_RENAMEAT2, "renameat2", SubjectFiles, []Arg{{Name: "olddirfd", Kind: ArgDirFD}, {Name: "oldpath", Kind: ArgPath}, {Name: "newdirfd", Kind: ArgDirFD}, {Name: "newpath", Kind: ArgPath}, argFlags}, sysRenameat2},
+	{unix.SYS_READLINK, "readlink", SubjectFiles, []Arg{argPath, argBufOut, {Name: "bufsiz", Kind: ArgSize}}, sysReadlink},
+	{unix.SYS_READLINKAT, "readlinkat", SubjectFiles, []Arg{argDirFD, argPath, argBufOut, {Name: "bufsiz", Kind: ArgSize}}, sysReadlinkat},
+	{unix.SYS_SYMLINK, "symlink", SubjectFiles, []Arg{{Name: "target", Kind: ArgString}, argPath}, sysSymlink},
+	{unix.SYS_SYMLINKAT, "symlinkat", SubjectFiles, []Arg{{Name: "target", Kind: ArgString}, argDirFD, argPath}, sysSymlinkat},
+	{unix.SYS_LINK, "link", SubjectFiles, []Arg{{Name: "oldpath", Kind: ArgPath}, {Name: "newpath", Kind: ArgPath}}, sysLink},
+	{unix.SYS_LINKAT, "linkat", SubjectFiles, []Arg{{Name: "olddirfd", Kind: ArgDirFD}, {Name: "oldpath", Kind: ArgPath}, {Name: "newdirfd", Kind: ArgDirFD}, {Name: "newpath", Kind: ArgPath}, argAtFlags}, sysLinkat},
+	{unix.SYS_MKNOD, "mknod", SubjectFiles, []Arg{argPath, argMode, {Name: "dev", Kind: ArgHex}}, sysMknod},
+	{unix.SYS_MKNODAT, "mknodat", SubjectFiles, []Arg{argDirFD, argPath, argMode, {Name: "dev", Kind: ArgHex}}, sysMknodat},
 }
 
-func folderCalls() []call {
-	dirent := Arg{Name: "dirp", Kind: ArgBufOut}
-	return []call{
-		fileRow(unix.SYS_GETDENTS, "getdents", sysGetdents, argFD, dirent, argCount),
-		fileRow(unix.SYS_GETDENTS64, "getdents64", sysGetdents64, argFD, dirent, argCount),
-		fileRow(unix.SYS_GETCWD, "getcwd", sysGetcwd, argBufOut, Arg{Name: "size", Kind: ArgSize}),
-		fileRow(unix.SYS_CHDIR, "chdir", sysChdir, argPath),
-		fileRow(unix.SYS_FCHDIR, "fchdir", sysFchdir, argFD),
-		fileRow(unix.SYS_MKDIR, "mkdir", sysMkdir, argPath, argMode),
-		fileRow(unix.SYS_MKDIRAT, "mkdirat", sysMkdirat, argDirFD, argPath, argMode),
-		fileRow(unix.SYS_RMDIR, "rmdir", sysRmdir, argPath),
-	}
+// attributeCalls are the calls that change and check what is known of a file.
+var attributeCalls = []call{
+	{unix.SYS_ACCESS, "access", SubjectFiles, []Arg{argPath, argMode}, sysAccess},
+	{unix.SYS_FACCESSAT, "faccessat", SubjectFiles, []Arg{argDirFD, argPath, argMode}, sysFaccessat},
+	{unix.SYS_FACCESSAT2, "faccessat2", SubjectFiles, []Arg{argDirFD, argPath, argMode, argAtFlags}, sysFaccessat2},
+	{unix.SYS_CHMOD, "chmod", SubjectFiles, []Arg{argPath, argMode}, sysChmod},
+	{unix.SYS_FCHMOD, "fchmod", SubjectFiles, []Arg{argFD, argMode}, sysFchmod},
+	{unix.SYS_FCHMODAT, "fchmodat", SubjectFiles, []Arg{argDirFD, argPath, argMode}, sysFchmodat},
+	{unix.SYS_FCHMODAT2, "fchmodat2", SubjectFiles, []Arg{argDirFD, argPath, argMode, argAtFlags}, sysFchmodat2},
+	{unix.SYS_UMASK, "umask", SubjectFiles, []Arg{argMode}, sysUmask},
+	{unix.SYS_CHOWN, "chown", SubjectFiles, []Arg{argPath, {Name: "uid", Kind: ArgInt}, {Name: "gid", Kind: ArgInt}}, sysChown},
+	{unix.SYS_LCHOWN, "lchown", SubjectFiles, []Arg{argPath, {Name: "uid", Kind: ArgInt}, {Name: "gid", Kind: ArgInt}}, sysLchown},
+	{unix.SYS_FCHOWN, "fchown", SubjectFiles, []Arg{argFD, {Name: "uid", Kind: ArgInt}, {Name: "gid", Kind: ArgInt}}, sysFchown},
+	{unix.SYS_FCHOWNAT, "fchownat", SubjectFiles, []Arg{argDirFD, argPath, {Name: "uid", Kind: ArgInt}, {Name: "gid", Kind: ArgInt}, argAtFlags}, sysFchownat},
+	{unix.SYS_UTIMENSAT, "utimensat", SubjectFiles, []Arg{argDirFD, argPath, {Name: "times", Kind: ArgStructIn, Size: 32}, argAtFlags}, sysUtimensat},
+	{unix.SYS_UTIME, "utime", SubjectFiles, []Arg{argPath, {Name: "times", Kind: ArgStructIn, Size: 16}}, sysUtime},
+	{unix.SYS_UTIMES, "utimes", SubjectFiles, []Arg{argPath, {Name: "times", Kind: ArgStructIn, Size: 32}}, sysUtimes},
+	{unix.SYS_FUTIMESAT, "futimesat", SubjectFiles, []Arg{argDirFD, argPath, {Name: "times", Kind: ArgStructIn, Size: 32}}, sysFutimesat},
+	{unix.SYS_STATFS, "statfs", SubjectFiles, []Arg{argPath, {Name: "buf", Kind: ArgStructOut, Size: statfsSize}}, sysStatfs},
+	{unix.SYS_FSTATFS, "fstatfs", SubjectFiles, []Arg{argFD, {Name: "buf", Kind: ArgStructOut, Size: statfsSize}}, sysFstatfs},
 }
 
-func nameCalls() []call {
-	oldFD, oldPath := Arg{Name: "olddirfd", Kind: ArgDirFD}, Arg{Name: "oldpath", Kind: ArgPath}
-	newFD, newPath := Arg{Name: "newdirfd", Kind: ArgDirFD}, Arg{Name: "newpath", Kind: ArgPath}
-	target, dev := Arg{Name: "target", Kind: ArgString}, Arg{Name: "dev", Kind: ArgHex}
-	size := Arg{Name: "bufsiz", Kind: ArgSize}
-	return []call{
-		fileRow(unix.SYS_UNLINK, "unlink", sysUnlink, argPath),
-		fileRow(unix.SYS_UNLINKAT, "unlinkat", sysUnlinkat, argDirFD, argPath, argAtFlags),
-		fileRow(unix.SYS_RENAME, "rename", sysRename, oldPath, newPath),
-		fileRow(unix.SYS_RENAMEAT, "renameat", sysRenameat, oldFD, oldPath, newFD, newPath),
-		fileRow(unix.SYS_RENAMEAT2, "renameat2", sysRenameat2, oldFD, oldPath, newFD, newPath, argFlags),
-		fileRow(unix.SYS_READLINK, "readlink", sysReadlink, argPath, argBufOut, size),
-		fileRow(unix.SYS_READLINKAT, "readlinkat", sysReadlinkat, argDirFD, argPath, argBufOut, size),
-		fileRow(unix.SYS_SYMLINK, "symlink", sysSymlink, target, argPath),
-		fileRow(unix.SYS_SYMLINKAT, "symlinkat", sysSymlinkat, target, argDirFD, argPath),
-		fileRow(unix.SYS_LINK, "link", sysLink, oldPath, newPath),
-		fileRow(unix.SYS_LINKAT, "linkat", sysLinkat, oldFD, oldPath, newFD, newPath, argAtFlags),
-		fileRow(unix.SYS_MKNOD, "mknod", sysMknod, argPath, argMode, dev),
-		fileRow(unix.SYS_MKNODAT, "mknodat", sysMknodat, argDirFD, argPath, argMode, dev),
-	}
-}
-
-func attributeCalls() []call {
-	uid, gid := Arg{Name: "uid", Kind: ArgInt}, Arg{Name: "gid", Kind: ArgInt}
-	times := Arg{Name: "times", Kind: ArgStructIn, Size: 32}
-	statfs := Arg{Name: "buf", Kind: ArgStructOut, Size: statfsSize}
-	return []call{
-		fileRow(unix.SYS_ACCESS, "access", sysAccess, argPath, argMode),
-		fileRow(unix.SYS_FACCESSAT, "faccessat", sysFaccessat, argDirFD, argPath, argMode),
-		fileRow(unix.SYS_FACCESSAT2, "faccessat2", sysFaccessat2, argDirFD, argPath, argMode, argAtFlags),
-		fileRow(unix.SYS_CHMOD, "chmod", sysChmod, argPath, argMode),
-		fileRow(unix.SYS_FCHMOD, "fchmod", sysFchmod, argFD, argMode),
-		fileRow(unix.SYS_FCHMODAT, "fchmodat", sysFchmodat, argDirFD, argPath, argMode),
-		fileRow(unix.SYS_FCHMODAT2, "fchmodat2", sysFchmodat2, argDirFD, argPath, argMode, argAtFlags),
-		fileRow(unix.SYS_UMASK, "umask", sysUmask, argMode),
-		fileRow(unix.SYS_CHOWN, "chown", sysChown, argPath, uid, gid),
-		fileRow(unix.SYS_LCHOWN, "lchown", sysLchown, argPath, uid, gid),
-		fileRow(unix.SYS_FCHOWN, "fchown", sysFchown, argFD, uid, gid),
-		fileRow(unix.SYS_FCHOWNAT, "fchownat", sysFchownat, argDirFD, argPath, uid, gid, argAtFlags),
-		fileRow(unix.SYS_UTIMENSAT, "utimensat", sysUtimensat, argDirFD, argPath, times, argAtFlags),
-		fileRow(unix.SYS_UTIME, "utime", sysUtime, argPath, Arg{Name: "times", Kind: ArgStructIn, Size: 16}),
-		fileRow(unix.SYS_UTIMES, "utimes", sysUtimes, argPath, times),
-		fileRow(unix.SYS_FUTIMESAT, "futimesat", sysFutimesat, argDirFD, argPath, times),
-		fileRow(unix.SYS_STATFS, "statfs", sysStatfs, argPath, statfs),
-		fileRow(unix.SYS_FSTATFS, "fstatfs", sysFstatfs, argFD, statfs),
-	}
-}
-
-func spaceCalls() []call {
-	length := Arg{Name: "length", Kind: ArgOffset}
-	offIn, offOut := Arg{Name: "off_in", Kind: ArgStructIO, Size: 8}, Arg{Name: "off_out", Kind: ArgStructIO, Size: 8}
-	in, out := Arg{Name: "fd_in", Kind: ArgFD}, Arg{Name: "fd_out", Kind: ArgFD}
-	return []call{
-		fileRow(unix.SYS_TRUNCATE, "truncate", sysTruncate, argPath, length),
-		fileRow(unix.SYS_FTRUNCATE, "ftruncate", sysFtruncate, argFD, length),
-		fileRow(unix.SYS_FALLOCATE, "fallocate", sysFallocate, argFD, argFlags, argOffset, length),
-		fileRow(unix.SYS_FSYNC, "fsync", sysFsync, argFD),
-		fileRow(unix.SYS_FDATASYNC, "fdatasync", sysFsync, argFD),
-		fileRow(unix.SYS_SYNC, "sync", sysSync),
-		fileRow(unix.SYS_SYNCFS, "syncfs", sysSyncfs, argFD),
-		fileRow(unix.SYS_SYNC_FILE_RANGE, "sync_file_range", sysSyncFileRange, argFD, argOffset, length, argFlags),
-		fileRow(unix.SYS_FADVISE64, "fadvise64", sysFadvise64, argFD, argOffset, length, Arg{Name: "advice", Kind: ArgInt}),
-		fileRow(unix.SYS_READAHEAD, "readahead", sysReadahead, argFD, argOffset, argCount),
-		fileRow(unix.SYS_SENDFILE, "sendfile", sysSendfile, out, in, Arg{Name: "offset", Kind: ArgStructIO, Size: 8}, argCount),
-		fileRow(unix.SYS_COPY_FILE_RANGE, "copy_file_range", sysCopyFileRange, in, offIn, out, offOut, argCount, argFlags),
-	}
+// spaceCalls are the calls that are about a file's space, and copies within the world.
+var spaceCalls = []call{
+	{unix.SYS_TRUNCATE, "truncate", SubjectFiles, []Arg{argPath, {Name: "length", Kind: ArgOffset}}, sysTruncate},
+	{unix.SYS_FTRUNCATE, "ftruncate", SubjectFiles, []Arg{argFD, {Name: "length", Kind: ArgOffset}}, sysFtruncate},
+	{unix.SYS_FALLOCATE, "fallocate", SubjectFiles, []Arg{argFD, argFlags, argOffset, {Name: "length", Kind: ArgOffset}}, sysFallocate},
+	{unix.SYS_FSYNC, "fsync", SubjectFiles, []Arg{argFD}, sysFsync},
+	{unix.SYS_FDATASYNC, "fdatasync", SubjectFiles, []Arg{argFD}, sysFsync},
+	{unix.SYS_SYNC, "sync", SubjectFiles, nil, sysSync},
+	{unix.SYS_SYNCFS, "syncfs", SubjectFiles, []Arg{argFD}, sysSyncfs},
+	{unix.SYS_SYNC_FILE_RANGE, "sync_file_range", SubjectFiles, []Arg{argFD, argOffset, {Name: "length", Kind: ArgOffset}, argFlags}, sysSyncFileRange},
+	{unix.SYS_FADVISE64, "fadvise64", SubjectFiles, []Arg{argFD, argOffset, {Name: "length", Kind: ArgOffset}, {Name: "advice", Kind: ArgInt}}, sysFadvise64},
+	{unix.SYS_READAHEAD, "readahead", SubjectFiles, []Arg{argFD, argOffset, argCount}, sysReadahead},
+	{unix.SYS_SENDFILE, "sendfile", SubjectFiles, []Arg{{Name: "fd_out", Kind: ArgFD}, {Name: "fd_in", Kind: ArgFD}, {Name: "offset", Kind: ArgStructIO, Size: 8}, argCount}, sysSendfile},
+	{unix.SYS_COPY_FILE_RANGE, "copy_file_range", SubjectFiles, []Arg{{Name: "fd_in", Kind: ArgFD}, {Name: "off_in", Kind: ArgStructIO, Size: 8}, {Name: "fd_out", Kind: ArgFD}, {Name: "off_out", Kind: ArgStructIO, Size: 8}, argCount, argFlags}, sysCopyFileRange},
 }
 
 // pollCalls are the calls that wait for descriptors.
-func pollCalls() []call {
-	fds, nfds := Arg{Name: "fds", Kind: ArgStructIO, Size: pollfdSize}, Arg{Name: "nfds", Kind: ArgUint}
-	set := func(name string) Arg { return Arg{Name: name, Kind: ArgStructIO, Size: 128} }
-	timeout := Arg{Name: "timeout", Kind: ArgStructIO, Size: 16}
-	n := Arg{Name: "nfds", Kind: ArgInt}
-	rows := []call{
-		fileRow(unix.SYS_POLL, "poll", sysPoll, fds, nfds, Arg{Name: "timeout", Kind: ArgInt}),
-		fileRow(unix.SYS_PPOLL, "ppoll", sysPpoll, fds, nfds, timeout, Arg{Name: "sigmask", Kind: ArgStructIn, Size: 8}, Arg{Name: "sigsetsize", Kind: ArgUint}),
-		fileRow(unix.SYS_SELECT, "select", sysSelect, n, set("readfds"), set("writefds"), set("exceptfds"), timeout),
-		fileRow(unix.SYS_PSELECT6, "pselect6", sysPselect6, n, set("readfds"), set("writefds"), set("exceptfds"), timeout, Arg{Name: "sigmask", Kind: ArgStructIn, Size: 16}),
-	}
-	for i := range rows {
-		rows[i].subject = SubjectPoll
-	}
-	return rows
+var pollCalls = []call{
+	{unix.SYS_POLL, "poll", SubjectPoll, []Arg{{Name: "fds", Kind: ArgStructIO, Size: pollfdSize}, {Name: "nfds", Kind: ArgUint}, {Name: "timeout", Kind: ArgInt}}, sysPoll},
+	{unix.SYS_PPOLL, "ppoll", SubjectPoll, []Arg{{Name: "fds", Kind: ArgStructIO, Size: pollfdSize}, {Name: "nfds", Kind: ArgUint}, {Name: "timeout", Kind: ArgStructIO, Size: 16}, {Name: "sigmask", Kind: ArgStructIn, Size: 8}, {Name: "sigsetsize", Kind: ArgUint}}, sysPpoll},
+	{unix.SYS_SELECT, "select", SubjectPoll, []Arg{{Name: "nfds", Kind: ArgInt}, {Name: "readfds", Kind: ArgStructIO, Size: 128}, {Name: "writefds", Kind: ArgStructIO, Size: 128}, {Name: "exceptfds", Kind: ArgStructIO, Size: 128}, {Name: "timeout", Kind: ArgStructIO, Size: 16}}, sysSelect},
+	{unix.SYS_PSELECT6, "pselect6", SubjectPoll, []Arg{{Name: "nfds", Kind: ArgInt}, {Name: "readfds", Kind: ArgStructIO, Size: 128}, {Name: "writefds", Kind: ArgStructIO, Size: 128}, {Name: "exceptfds", Kind: ArgStructIO, Size: 128}, {Name: "timeout", Kind: ArgStructIO, Size: 16}, {Name: "sigmask", Kind: ArgStructIn, Size: 16}}, sysPselect6},
 }

@@ -89,21 +89,17 @@ func listAttributes(kind xattrTarget) func(*Thread, args) (uint64, errno) {
 	}
 }
 
-func xattrCalls() []call {
-	name := Arg{Name: "name", Kind: ArgString}
-	size := Arg{Name: "size", Kind: ArgSize}
-	return []call{
-		fileRow(unix.SYS_SETXATTR, "setxattr", setAttribute(xattrPath), argPath, name, argBufIn, size, argFlags),
-		fileRow(unix.SYS_LSETXATTR, "lsetxattr", setAttribute(xattrLink), argPath, name, argBufIn, size, argFlags),
-		fileRow(unix.SYS_FSETXATTR, "fsetxattr", setAttribute(xattrFD), argFD, name, argBufIn, size, argFlags),
-		fileRow(unix.SYS_GETXATTR, "getxattr", noAttribute(xattrPath), argPath, name, argBufOut, size),
-		fileRow(unix.SYS_LGETXATTR, "lgetxattr", noAttribute(xattrLink), argPath, name, argBufOut, size),
-		fileRow(unix.SYS_FGETXATTR, "fgetxattr", noAttribute(xattrFD), argFD, name, argBufOut, size),
-		fileRow(unix.SYS_LISTXATTR, "listxattr", listAttributes(xattrPath), argPath, argBufOut, size),
-		fileRow(unix.SYS_LLISTXATTR, "llistxattr", listAttributes(xattrLink), argPath, argBufOut, size),
-		fileRow(unix.SYS_FLISTXATTR, "flistxattr", listAttributes(xattrFD), argFD, argBufOut, size),
-		fileRow(unix.SYS_REMOVEXATTR, "removexattr", noAttribute(xattrPath), argPath, name),
-		fileRow(unix.SYS_LREMOVEXATTR, "lremovexattr", noAttribute(xattrLink), argPath, name),
-		fileRow(unix.SYS_FREMOVEXATTR, "fremovexattr", noAttribute(xattrFD), argFD, name),
-	}
+var xattrCalls = []call{
+	{unix.SYS_SETXATTR, "setxattr", SubjectFiles, []Arg{argPath, {Name: "name", Kind: ArgString}, argBufIn, {Name: "size", Kind: ArgSize}, argFlags}, setAttribute(xattrPath)},
+	{unix.SYS_LSETXATTR, "lsetxattr", SubjectFiles, []Arg{argPath, {Name: "name", Kind: ArgString}, argBufIn, {Name: "size", Kind: ArgSize}, argFlags}, setAttribute(xattrLink)},
+	{unix.SYS_FSETXATTR, "fsetxattr", SubjectFiles, []Arg{argFD, {Name: "name", Kind: ArgString}, argBufIn, {Name: "size", Kind: ArgSize}, argFlags}, setAttribute(xattrFD)},
+	{unix.SYS_GETXATTR, "getxattr", SubjectFiles, []Arg{argPath, {Name: "name", Kind: ArgString}, argBufOut, {Name: "size", Kind: ArgSize}}, noAttribute(xattrPath)},
+	{unix.SYS_LGETXATTR, "lgetxattr", SubjectFiles, []Arg{argPath, {Name: "name", Kind: ArgString}, argBufOut, {Name: "size", Kind: ArgSize}}, noAttribute(xattrLink)},
+	{unix.SYS_FGETXATTR, "fgetxattr", SubjectFiles, []Arg{argFD, {Name: "name", Kind: ArgString}, argBufOut, {Name: "size", Kind: ArgSize}}, noAttribute(xattrFD)},
+	{unix.SYS_LISTXATTR, "listxattr", SubjectFiles, []Arg{argPath, argBufOut, {Name: "size", Kind: ArgSize}}, listAttributes(xattrPath)},
+	{unix.SYS_LLISTXATTR, "llistxattr", SubjectFiles, []Arg{argPath, argBufOut, {Name: "size", Kind: ArgSize}}, listAttributes(xattrLink)},
+	{unix.SYS_FLISTXATTR, "flistxattr", SubjectFiles, []Arg{argFD, argBufOut, {Name: "size", Kind: ArgSize}}, listAttributes(xattrFD)},
+	{unix.SYS_REMOVEXATTR, "removexattr", SubjectFiles, []Arg{argPath, {Name: "name", Kind: ArgString}}, noAttribute(xattrPath)},
+	{unix.SYS_LREMOVEXATTR, "lremovexattr", SubjectFiles, []Arg{argPath, {Name: "name", Kind: ArgString}}, noAttribute(xattrLink)},
+	{unix.SYS_FREMOVEXATTR, "fremovexattr", SubjectFiles, []Arg{argFD, {Name: "name", Kind: ArgString}}, noAttribute(xattrFD)},
 }

@@ -66,7 +66,7 @@ type Process struct {
 	ident identity     // names, limits, times: process.go
 
 	main   *Thread
-	calls  map[uint32]*call // the table, by number: dispatch.go
+	calls  callTable // dispatch.go
 	counts counters
 	end    *End
 }
@@ -121,7 +121,7 @@ type Counts struct {
 
 // counters is what Counts is made from.
 type counters struct {
-	served, unsupported map[uint32]uint64 // calls by number
+	served, unsupported perCall
 	time                time.Duration
 	read, written       map[string]uint64
 }

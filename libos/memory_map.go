@@ -8,23 +8,20 @@ import (
 )
 
 // memoryCalls are the calls that shape the address space.
-func memoryCalls() []call {
-	addr, length := Arg{"addr", ArgAddr, 0}, Arg{"length", ArgSize, 0}
-	return []call{
-		{9, "mmap", SubjectCore, []Arg{addr, length, {"prot", ArgProt, 0}, {"flags", ArgMapFlags, 0}, {"fd", ArgFD, 0}, {"offset", ArgHex, 0}}, sysMmap},
-		{10, "mprotect", SubjectCore, []Arg{addr, length, {"prot", ArgProt, 0}}, sysMprotect},
-		{11, "munmap", SubjectCore, []Arg{addr, length}, sysMunmap},
-		{12, "brk", SubjectCore, []Arg{addr}, sysBrk},
-		{25, "mremap", SubjectCore, []Arg{addr, {"old_size", ArgSize, 0}, {"new_size", ArgSize, 0}, {"flags", ArgHex, 0}, {"new_address", ArgAddr, 0}}, sysMremap},
-		{26, "msync", SubjectCore, []Arg{addr, length, {"flags", ArgHex, 0}}, sysMsync},
-		{27, "mincore", SubjectCore, []Arg{addr, {"length", ArgUint, 0}, {"vec", ArgStructOut, 1}}, sysMincore},
-		{28, "madvise", SubjectCore, []Arg{addr, length, {"advice", ArgInt, 0}}, sysMadvise},
-		{149, "mlock", SubjectCore, []Arg{addr, length}, sysMlock},
-		{150, "munlock", SubjectCore, []Arg{addr, length}, sysMunlock},
-		{151, "mlockall", SubjectCore, []Arg{{"flags", ArgHex, 0}}, sysMlockall},
-		{152, "munlockall", SubjectCore, nil, sysMunlockall},
-		{325, "mlock2", SubjectCore, []Arg{addr, length, {"flags", ArgHex, 0}}, sysMlock2},
-	}
+var memoryCalls = []call{
+	{9, "mmap", SubjectCore, []Arg{{"addr", ArgAddr, 0}, {"length", ArgSize, 0}, {"prot", ArgProt, 0}, {"flags", ArgMapFlags, 0}, {"fd", ArgFD, 0}, {"offset", ArgHex, 0}}, sysMmap},
+	{10, "mprotect", SubjectCore, []Arg{{"addr", ArgAddr, 0}, {"length", ArgSize, 0}, {"prot", ArgProt, 0}}, sysMprotect},
+	{11, "munmap", SubjectCore, []Arg{{"addr", ArgAddr, 0}, {"length", ArgSize, 0}}, sysMunmap},
+	{12, "brk", SubjectCore, []Arg{{"addr", ArgAddr, 0}}, sysBrk},
+	{25, "mremap", SubjectCore, []Arg{{"addr", ArgAddr, 0}, {"old_size", ArgSize, 0}, {"new_size", ArgSize, 0}, {"flags", ArgHex, 0}, {"new_address", ArgAddr, 0}}, sysMremap},
+	{26, "msync", SubjectCore, []Arg{{"addr", ArgAddr, 0}, {"length", ArgSize, 0}, {"flags", ArgHex, 0}}, sysMsync},
+	{27, "mincore", SubjectCore, []Arg{{"addr", ArgAddr, 0}, {"length", ArgUint, 0}, {"vec", ArgStructOut, 1}}, sysMincore},
+	{28, "madvise", SubjectCore, []Arg{{"addr", ArgAddr, 0}, {"length", ArgSize, 0}, {"advice", ArgInt, 0}}, sysMadvise},
+	{149, "mlock", SubjectCore, []Arg{{"addr", ArgAddr, 0}, {"length", ArgSize, 0}}, sysMlock},
+	{150, "munlock", SubjectCore, []Arg{{"addr", ArgAddr, 0}, {"length", ArgSize, 0}}, sysMunlock},
+	{151, "mlockall", SubjectCore, []Arg{{"flags", ArgHex, 0}}, sysMlockall},
+	{152, "munlockall", SubjectCore, nil, sysMunlockall},
+	{325, "mlock2", SubjectCore, []Arg{{"addr", ArgAddr, 0}, {"length", ArgSize, 0}, {"flags", ArgHex, 0}}, sysMlock2},
 }
 
 // protBits are the permissions that Prot has; other bits of a prot argument

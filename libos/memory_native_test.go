@@ -93,7 +93,7 @@ func differs(c *call, a []uint64, linux, ours int64) string {
 // here, and compares each result.
 func TestMemoryCallsAnswerAsLinux(t *testing.T) {
 	linux := newNativeTwin(t, t.TempDir())
-	rows := memoryCalls()
+	rows := memoryCalls
 	clean := func(w twin) { w.call(unix.SYS_MUNMAP, windowBase, 1<<32) }
 	rapid.Check(t, func(rt *rapid.T) {
 		ours := twinGuest{bare(t, func(c *Config) { c.Trace = nil })}

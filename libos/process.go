@@ -56,9 +56,9 @@ func New(cfg Config) (*Process, error) {
 	if cfg.Memory == nil || cfg.Meter == nil || cfg.Clock == nil || cfg.Entropy == nil {
 		return nil, errors.New("libos: Memory, Meter, Clock and Entropy must be set")
 	}
-	p := &Process{cfg: cfg, calls: callTable()}
+	p := &Process{cfg: cfg}
+	p.calls.fill()
 	p.counts = counters{
-		served: map[uint32]uint64{}, unsupported: map[uint32]uint64{},
 		read: map[string]uint64{}, written: map[string]uint64{},
 	}
 	p.ident = newIdentity(cfg)
@@ -156,18 +156,23 @@ func (p *Process) Counts() Counts {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return Counts{
-		Calls:       byName(p.counts.served),
-		Unsupported: byName(p.counts.unsupported),
+		Calls:       p.counts.served.byName(),
+		Unsupported: p.counts.unsupported.byName(),
 		Time:        p.counts.time,
 		Read:        maps.Clone(p.counts.read),
 		Written:     maps.Clone(p.counts.written),
 	}
 }
 
-func byName(numbers map[uint32]uint64) map[string]uint64 {
-	names := make(map[string]uint64, len(numbers))
-	for nr, n := range numbers {
-		names[callName(nr)] += n
+// perCall is a number for each call that Linux has, and one for all others.
+type perCall [len(linuxCalls) + 1]uint64
+
+func (c *perCall) byName() map[string]uint64 {
+	names := map[string]uint64{}
+	for nr, n := range c {
+		if n > 0 {
+			names[callName(uint32(nr))] += n
+		}
 	}
 	return names
 }

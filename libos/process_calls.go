@@ -9,26 +9,21 @@ import (
 )
 
 // processCalls are the calls about the process itself.
-func processCalls() []call {
-	rows := []call{
-		{60, "exit", SubjectCore, []Arg{{"status", ArgInt, 0}}, sysExit},
-		{231, "exit_group", SubjectCore, []Arg{{"status", ArgInt, 0}}, sysExit},
-		{63, "uname", SubjectCore, []Arg{{"buf", ArgStructOut, 6 * 65}}, sysUname},
-		{157, "prctl", SubjectCore, []Arg{{"option", ArgCommand, 0}, {"arg2", ArgHex, 0}, {"arg3", ArgHex, 0}, {"arg4", ArgHex, 0}, {"arg5", ArgHex, 0}}, sysPrctl},
-		{158, "arch_prctl", SubjectCore, []Arg{{"code", ArgCommand, 0}, {"addr", ArgHex, 0}}, sysArchPrctl},
-		{202, "futex", SubjectCore, []Arg{{"uaddr", ArgStructIn, 4}, {"op", ArgCommand, 0}, {"val", ArgUint, 0}, {"timeout", ArgAddr, 0}, {"uaddr2", ArgAddr, 0}, {"val3", ArgUint, 0}}, sysFutex},
-		{218, "set_tid_address", SubjectCore, []Arg{{"tidptr", ArgAddr, 0}}, sysSetTIDAddress},
-		{273, "set_robust_list", SubjectCore, []Arg{{"head", ArgAddr, 0}, {"len", ArgUint, 0}}, sysSetRobustList},
-		{274, "get_robust_list", SubjectCore, []Arg{{"pid", ArgInt, 0}, {"head_ptr", ArgStructOut, 8}, {"len_ptr", ArgStructOut, 8}}, sysGetRobustList},
-		{98, "getrusage", SubjectProcess, []Arg{{"who", ArgInt, 0}, {"usage", ArgStructOut, 144}}, sysGetrusage},
-		{99, "sysinfo", SubjectProcess, []Arg{{"info", ArgStructOut, 112}}, sysSysinfo},
-		{100, "times", SubjectProcess, []Arg{{"buf", ArgStructOut, 32}}, sysTimes},
-		{135, "personality", SubjectProcess, []Arg{{"persona", ArgHex, 0}}, sysPersonality},
-		{309, "getcpu", SubjectProcess, []Arg{{"cpu", ArgStructOut, 4}, {"node", ArgStructOut, 4}, {"tcache", ArgAddr, 0}}, sysGetcpu},
-	}
-	rows = append(rows, identityCalls()...)
-	rows = append(rows, limitCalls()...)
-	return append(rows, schedulerCalls()...)
+var processCalls = []call{
+	{60, "exit", SubjectCore, []Arg{{"status", ArgInt, 0}}, sysExit},
+	{231, "exit_group", SubjectCore, []Arg{{"status", ArgInt, 0}}, sysExit},
+	{63, "uname", SubjectCore, []Arg{{"buf", ArgStructOut, 6 * 65}}, sysUname},
+	{157, "prctl", SubjectCore, []Arg{{"option", ArgCommand, 0}, {"arg2", ArgHex, 0}, {"arg3", ArgHex, 0}, {"arg4", ArgHex, 0}, {"arg5", ArgHex, 0}}, sysPrctl},
+	{158, "arch_prctl", SubjectCore, []Arg{{"code", ArgCommand, 0}, {"addr", ArgHex, 0}}, sysArchPrctl},
+	{202, "futex", SubjectCore, []Arg{{"uaddr", ArgStructIn, 4}, {"op", ArgCommand, 0}, {"val", ArgUint, 0}, {"timeout", ArgAddr, 0}, {"uaddr2", ArgAddr, 0}, {"val3", ArgUint, 0}}, sysFutex},
+	{218, "set_tid_address", SubjectCore, []Arg{{"tidptr", ArgAddr, 0}}, sysSetTIDAddress},
+	{273, "set_robust_list", SubjectCore, []Arg{{"head", ArgAddr, 0}, {"len", ArgUint, 0}}, sysSetRobustList},
+	{274, "get_robust_list", SubjectCore, []Arg{{"pid", ArgInt, 0}, {"head_ptr", ArgStructOut, 8}, {"len_ptr", ArgStructOut, 8}}, sysGetRobustList},
+	{98, "getrusage", SubjectProcess, []Arg{{"who", ArgInt, 0}, {"usage", ArgStructOut, 144}}, sysGetrusage},
+	{99, "sysinfo", SubjectProcess, []Arg{{"info", ArgStructOut, 112}}, sysSysinfo},
+	{100, "times", SubjectProcess, []Arg{{"buf", ArgStructOut, 32}}, sysTimes},
+	{135, "personality", SubjectProcess, []Arg{{"persona", ArgHex, 0}}, sysPersonality},
+	{309, "getcpu", SubjectProcess, []Arg{{"cpu", ArgStructOut, 4}, {"node", ArgStructOut, 4}, {"tcache", ArgAddr, 0}}, sysGetcpu},
 }
 
 func sysExit(t *Thread, a args) (uint64, errno) {

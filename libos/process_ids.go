@@ -4,35 +4,31 @@ import "syscall"
 
 // identityCalls are the calls of process, user and group numbers. The user is
 // root without any capability.
-func identityCalls() []call {
-	pid, id := Arg{"pid", ArgInt, 0}, Arg{"id", ArgInt, 0}
-	three := []Arg{{"rid", ArgStructOut, 4}, {"eid", ArgStructOut, 4}, {"sid", ArgStructOut, 4}}
-	return []call{
-		{39, "getpid", SubjectCore, nil, sysGetpid},
-		{186, "gettid", SubjectCore, nil, sysGettid},
-		{110, "getppid", SubjectCore, nil, sysGetppid},
-		{111, "getpgrp", SubjectProcess, nil, sysGetpid},
-		{121, "getpgid", SubjectProcess, []Arg{pid}, sysGetpgid},
-		{124, "getsid", SubjectProcess, []Arg{pid}, sysGetpgid},
-		{109, "setpgid", SubjectProcess, []Arg{pid, {"pgid", ArgInt, 0}}, sysSetpgid},
-		{112, "setsid", SubjectProcess, nil, sysSetsid},
-		{102, "getuid", SubjectCore, nil, sysZero},
-		{104, "getgid", SubjectCore, nil, sysZero},
-		{107, "geteuid", SubjectCore, nil, sysZero},
-		{108, "getegid", SubjectCore, nil, sysZero},
-		{105, "setuid", SubjectProcess, []Arg{id}, sysSetID},
-		{106, "setgid", SubjectProcess, []Arg{id}, sysSetID},
-		{113, "setreuid", SubjectProcess, []Arg{id, id}, sysSetIDs(2)},
-		{114, "setregid", SubjectProcess, []Arg{id, id}, sysSetIDs(2)},
-		{117, "setresuid", SubjectProcess, []Arg{id, id, id}, sysSetIDs(3)},
-		{119, "setresgid", SubjectProcess, []Arg{id, id, id}, sysSetIDs(3)},
-		{118, "getresuid", SubjectProcess, three, sysGetThree},
-		{120, "getresgid", SubjectProcess, three, sysGetThree},
-		{122, "setfsuid", SubjectProcess, []Arg{id}, sysZero},
-		{123, "setfsgid", SubjectProcess, []Arg{id}, sysZero},
-		{115, "getgroups", SubjectProcess, []Arg{{"size", ArgInt, 0}, {"list", ArgAddr, 0}}, sysGetgroups},
-		{116, "setgroups", SubjectProcess, []Arg{{"size", ArgInt, 0}, {"list", ArgAddr, 0}}, sysSetgroups},
-	}
+var identityCalls = []call{
+	{39, "getpid", SubjectCore, nil, sysGetpid},
+	{186, "gettid", SubjectCore, nil, sysGettid},
+	{110, "getppid", SubjectCore, nil, sysGetppid},
+	{111, "getpgrp", SubjectProcess, nil, sysGetpid},
+	{121, "getpgid", SubjectProcess, []Arg{{"pid", ArgInt, 0}}, sysGetpgid},
+	{124, "getsid", SubjectProcess, []Arg{{"pid", ArgInt, 0}}, sysGetpgid},
+	{109, "setpgid", SubjectProcess, []Arg{{"pid", ArgInt, 0}, {"pgid", ArgInt, 0}}, sysSetpgid},
+	{112, "setsid", SubjectProcess, nil, sysSetsid},
+	{102, "getuid", SubjectCore, nil, sysZero},
+	{104, "getgid", SubjectCore, nil, sysZero},
+	{107, "geteuid", SubjectCore, nil, sysZero},
+	{108, "getegid", SubjectCore, nil, sysZero},
+	{105, "setuid", SubjectProcess, []Arg{{"id", ArgInt, 0}}, sysSetID},
+	{106, "setgid", SubjectProcess, []Arg{{"id", ArgInt, 0}}, sysSetID},
+	{113, "setreuid", SubjectProcess, []Arg{{"id", ArgInt, 0}, {"id", ArgInt, 0}}, sysSetIDs(2)},
+	{114, "setregid", SubjectProcess, []Arg{{"id", ArgInt, 0}, {"id", ArgInt, 0}}, sysSetIDs(2)},
+	{117, "setresuid", SubjectProcess, []Arg{{"id", ArgInt, 0}, {"id", ArgInt, 0}, {"id", ArgInt, 0}}, sysSetIDs(3)},
+	{119, "setresgid", SubjectProcess, []Arg{{"id", ArgInt, 0}, {"id", ArgInt, 0}, {"id", ArgInt, 0}}, sysSetIDs(3)},
+	{118, "getresuid", SubjectProcess, []Arg{{"rid", ArgStructOut, 4}, {"eid", ArgStructOut, 4}, {"sid", ArgStructOut, 4}}, sysGetThree},
+	{120, "getresgid", SubjectProcess, []Arg{{"rid", ArgStructOut, 4}, {"eid", ArgStructOut, 4}, {"sid", ArgStructOut, 4}}, sysGetThree},
+	{122, "setfsuid", SubjectProcess, []Arg{{"id", ArgInt, 0}}, sysZero},
+	{123, "setfsgid", SubjectProcess, []Arg{{"id", ArgInt, 0}}, sysZero},
+	{115, "getgroups", SubjectProcess, []Arg{{"size", ArgInt, 0}, {"list", ArgAddr, 0}}, sysGetgroups},
+	{116, "setgroups", SubjectProcess, []Arg{{"size", ArgInt, 0}, {"list", ArgAddr, 0}}, sysSetgroups},
 }
 
 func sysGetpid(*Thread, args) (uint64, errno)     { return guestPID, 0 }

@@ -3,13 +3,10 @@ package libos
 import "syscall"
 
 // limitCalls are the calls of resource limits.
-func limitCalls() []call {
-	resource := Arg{"resource", ArgResource, 0}
-	return []call{
-		{97, "getrlimit", SubjectCore, []Arg{resource, {"rlim", ArgStructOut, 16}}, sysGetrlimit},
-		{160, "setrlimit", SubjectCore, []Arg{resource, {"rlim", ArgStructIn, 16}}, sysSetrlimit},
-		{302, "prlimit64", SubjectCore, []Arg{{"pid", ArgInt, 0}, resource, {"new_limit", ArgStructIn, 16}, {"old_limit", ArgStructOut, 16}}, sysPrlimit},
-	}
+var limitCalls = []call{
+	{97, "getrlimit", SubjectCore, []Arg{{"resource", ArgResource, 0}, {"rlim", ArgStructOut, 16}}, sysGetrlimit},
+	{160, "setrlimit", SubjectCore, []Arg{{"resource", ArgResource, 0}, {"rlim", ArgStructIn, 16}}, sysSetrlimit},
+	{302, "prlimit64", SubjectCore, []Arg{{"pid", ArgInt, 0}, {"resource", ArgResource, 0}, {"new_limit", ArgStructIn, 16}, {"old_limit", ArgStructOut, 16}}, sysPrlimit},
 }
 
 // setLimit is do_prlimit in kernel/sys.c. Nobody here may raise a hard limit.

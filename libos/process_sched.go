@@ -8,23 +8,19 @@ import (
 
 // schedulerCalls are the calls of scheduling, which has nothing to decide here
 // but is remembered.
-func schedulerCalls() []call {
-	pid, policy, param := Arg{"pid", ArgInt, 0}, Arg{"policy", ArgInt, 0}, Arg{"param", ArgStructIn, 4}
-	paramOut := Arg{"param", ArgStructOut, 4}
-	return []call{
-		{24, "sched_yield", SubjectCore, nil, sysZero},
-		{140, "getpriority", SubjectProcess, []Arg{{"which", ArgInt, 0}, {"who", ArgInt, 0}}, sysGetpriority},
-		{141, "setpriority", SubjectProcess, []Arg{{"which", ArgInt, 0}, {"who", ArgInt, 0}, {"prio", ArgInt, 0}}, sysSetpriority},
-		{142, "sched_setparam", SubjectProcess, []Arg{pid, param}, sysSchedSetparam},
-		{143, "sched_getparam", SubjectProcess, []Arg{pid, paramOut}, sysSchedGetparam},
-		{144, "sched_setscheduler", SubjectProcess, []Arg{pid, policy, param}, sysSchedSetscheduler},
-		{145, "sched_getscheduler", SubjectProcess, []Arg{pid}, sysSchedGetscheduler},
-		{146, "sched_get_priority_max", SubjectProcess, []Arg{policy}, sysPriorityBound(99)},
-		{147, "sched_get_priority_min", SubjectProcess, []Arg{policy}, sysPriorityBound(1)},
-		{148, "sched_rr_get_interval", SubjectProcess, []Arg{pid, {"tp", ArgStructOut, 16}}, sysSchedInterval},
-		{203, "sched_setaffinity", SubjectCore, []Arg{pid, {"len", ArgSize, 0}, {"mask", ArgAddr, 0}}, sysSetaffinity},
-		{204, "sched_getaffinity", SubjectCore, []Arg{pid, {"len", ArgSize, 0}, {"mask", ArgAddr, 0}}, sysGetaffinity},
-	}
+var schedulerCalls = []call{
+	{24, "sched_yield", SubjectCore, nil, sysZero},
+	{140, "getpriority", SubjectProcess, []Arg{{"which", ArgInt, 0}, {"who", ArgInt, 0}}, sysGetpriority},
+	{141, "setpriority", SubjectProcess, []Arg{{"which", ArgInt, 0}, {"who", ArgInt, 0}, {"prio", ArgInt, 0}}, sysSetpriority},
+	{142, "sched_setparam", SubjectProcess, []Arg{{"pid", ArgInt, 0}, {"param", ArgStructIn, 4}}, sysSchedSetparam},
+	{143, "sched_getparam", SubjectProcess, []Arg{{"pid", ArgInt, 0}, {"param", ArgStructOut, 4}}, sysSchedGetparam},
+	{144, "sched_setscheduler", SubjectProcess, []Arg{{"pid", ArgInt, 0}, {"policy", ArgInt, 0}, {"param", ArgStructIn, 4}}, sysSchedSetscheduler},
+	{145, "sched_getscheduler", SubjectProcess, []Arg{{"pid", ArgInt, 0}}, sysSchedGetscheduler},
+	{146, "sched_get_priority_max", SubjectProcess, []Arg{{"policy", ArgInt, 0}}, sysPriorityBound(99)},
+	{147, "sched_get_priority_min", SubjectProcess, []Arg{{"policy", ArgInt, 0}}, sysPriorityBound(1)},
+	{148, "sched_rr_get_interval", SubjectProcess, []Arg{{"pid", ArgInt, 0}, {"tp", ArgStructOut, 16}}, sysSchedInterval},
+	{203, "sched_setaffinity", SubjectCore, []Arg{{"pid", ArgInt, 0}, {"len", ArgSize, 0}, {"mask", ArgAddr, 0}}, sysSetaffinity},
+	{204, "sched_getaffinity", SubjectCore, []Arg{{"pid", ArgInt, 0}, {"len", ArgSize, 0}, {"mask", ArgAddr, 0}}, sysGetaffinity},
 }
 
 // Scheduling policies (include/uapi/linux/sched.h).

@@ -8,10 +8,8 @@ import (
 )
 
 // randomCalls are the calls of entropy.
-func randomCalls() []call {
-	return []call{
-		{318, "getrandom", SubjectCore, []Arg{{"buf", ArgBufOut, 0}, {"buflen", ArgSize, 0}, {"flags", ArgHex, 0}}, sysGetrandom},
-	}
+var randomCalls = []call{
+	{318, "getrandom", SubjectCore, []Arg{{"buf", ArgBufOut, 0}, {"buflen", ArgSize, 0}, {"flags", ArgHex, 0}}, sysGetrandom},
 }
 
 // maxTransfer is MAX_RW_COUNT: no transfer moves more bytes at once.

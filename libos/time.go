@@ -10,19 +10,15 @@ import (
 )
 
 // timeCalls are the calls of clocks and sleep.
-func timeCalls() []call {
-	clock := Arg{"clockid", ArgClock, 0}
-	in, out := Arg{"req", ArgStructIn, 16}, Arg{"rem", ArgStructOut, 16}
-	return []call{
-		{35, "nanosleep", SubjectTime, []Arg{in, out}, sysNanosleep},
-		{96, "gettimeofday", SubjectTime, []Arg{{"tv", ArgStructOut, 16}, {"tz", ArgStructOut, 8}}, sysGettimeofday},
-		{164, "settimeofday", SubjectTime, []Arg{{"tv", ArgStructIn, 16}, {"tz", ArgStructIn, 8}}, sysSettimeofday},
-		{201, "time", SubjectTime, []Arg{{"tloc", ArgStructOut, 8}}, sysTime},
-		{227, "clock_settime", SubjectTime, []Arg{clock, {"tp", ArgStructIn, 16}}, sysClockSettime},
-		{228, "clock_gettime", SubjectTime, []Arg{clock, {"tp", ArgStructOut, 16}}, sysClockGettime},
-		{229, "clock_getres", SubjectTime, []Arg{clock, {"tp", ArgStructOut, 16}}, sysClockGetres},
-		{230, "clock_nanosleep", SubjectTime, []Arg{clock, {"flags", ArgHex, 0}, in, out}, sysClockNanosleep},
-	}
+var timeCalls = []call{
+	{35, "nanosleep", SubjectTime, []Arg{{"req", ArgStructIn, 16}, {"rem", ArgStructOut, 16}}, sysNanosleep},
+	{96, "gettimeofday", SubjectTime, []Arg{{"tv", ArgStructOut, 16}, {"tz", ArgStructOut, 8}}, sysGettimeofday},
+	{164, "settimeofday", SubjectTime, []Arg{{"tv", ArgStructIn, 16}, {"tz", ArgStructIn, 8}}, sysSettimeofday},
+	{201, "time", SubjectTime, []Arg{{"tloc", ArgStructOut, 8}}, sysTime},
+	{227, "clock_settime", SubjectTime, []Arg{{"clockid", ArgClock, 0}, {"tp", ArgStructIn, 16}}, sysClockSettime},
+	{228, "clock_gettime", SubjectTime, []Arg{{"clockid", ArgClock, 0}, {"tp", ArgStructOut, 16}}, sysClockGettime},
+	{229, "clock_getres", SubjectTime, []Arg{{"clockid", ArgClock, 0}, {"tp", ArgStructOut, 16}}, sysClockGetres},
+	{230, "clock_nanosleep", SubjectTime, []Arg{{"clockid", ArgClock, 0}, {"flags", ArgHex, 0}, {"req", ArgStructIn, 16}, {"rem", ArgStructOut, 16}}, sysClockNanosleep},
 }
 
 // clockKind is what a clock of Linux is in the world.

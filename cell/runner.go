@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"sync"
@@ -131,8 +132,13 @@ func (r *runner) makeProcess() (err error) {
 	return err
 }
 
+// never is the time of an alarm that is not set.
+const never = math.MaxInt64
+
 // loop lets the payload run and serves its exits until it has ended.
 func (r *runner) loop(thread *libos.Thread) error {
+	alarm := time.AfterFunc(never, r.cpu.Kick)
+	defer alarm.Stop()
 	for {
 		before := threadCPU()
 		exit, err := r.cpu.Run()
@@ -153,6 +159,9 @@ func (r *runner) loop(thread *libos.Thread) error {
 		}
 		if end := r.process.End(); end != nil {
 			return r.ended(end)
+		}
+		if left, any := r.process.NextTimer(); any {
+			alarm.Reset(left) // one that rings for nothing costs an exit
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 // callRows is every call that exists, by subject. The rows are data of the
 // program: making them at each start would take a tenth of it.
 var callRows = [...][]call{
-	memoryCalls, timeCalls, signalCalls, randomCalls,
+	memoryCalls, timeCalls, timerCalls, signalCalls, randomCalls,
 	processCalls, identityCalls, limitCalls, schedulerCalls,
 	openCalls, transferCalls, statCalls, folderCalls, nameCalls, attributeCalls, spaceCalls, xattrCalls, pollCalls,
 }

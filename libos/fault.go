@@ -174,7 +174,7 @@ func (t *Thread) pageFault(trap Trap) {
 func shownError(trap Trap) uint32 {
 	switch {
 	case trap.Addr >= taskSize:
-		return trap.ErrorCode | faultPresent
+		return trap.ErrorCode&^faultReserved | faultPresent
 	case trap.Addr >= regionsEnd:
 		return trap.ErrorCode &^ faultPresent
 	}

@@ -60,10 +60,11 @@ type Process struct {
 	cfg Config
 	mu  sync.Mutex // held by a thread while it is in Call, Fault or Interrupted, except while it waits
 
-	mem   addressSpace // regions, heap, stack: memory.go
-	files fileTable    // descriptors, working folder, umask: files.go
-	sig   signals      // dispositions, pending signals: signals.go
-	ident identity     // names, limits, times: process.go
+	mem    addressSpace // regions, heap, stack: memory.go
+	files  fileTable    // descriptors, working folder, umask: files.go
+	sig    signals      // dispositions, pending signals: signals.go
+	timers timers       // what sends signals at a time: timers.go
+	ident  identity     // names, limits, times: process.go
 
 	main   *Thread
 	calls  callTable // dispatch.go

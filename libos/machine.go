@@ -113,8 +113,9 @@ type Trap struct {
 
 // Bits of a page fault's error code (Intel SDM vol. 3, 4.7).
 const (
-	faultPresent = 1 << 0
-	faultWrite   = 1 << 1
-	faultUser    = 1 << 2
-	faultFetch   = 1 << 4
+	faultPresent  = 1 << 0
+	faultWrite    = 1 << 1
+	faultUser     = 1 << 2
+	faultReserved = 1 << 3
+	faultFetch    = 1 << 4
 )

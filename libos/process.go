@@ -68,7 +68,6 @@ func New(cfg Config) (*Process, error) {
 		return nil, fmt.Errorf("libos: make a thread's wake-up: %w", err)
 	}
 	p.main = &Thread{p: p, tid: guestPID, wake: wake}
-	p.main.alt.flags = altDisable
 	p.main.selectors = userSelectors
 	p.initFiles()
 	return p, nil

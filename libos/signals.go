@@ -45,7 +45,11 @@ type action struct {
 type sigInfo struct {
 	sig, code int
 	addr      uint64 // of a fault
-	sender    uint32 // pid; 0: outside of the world
+	sender    uint32 // pid; 0: outside of the world, or the kernel
+	timer     *timer // of timer_create, that sent it
+	overrun   int32  // of it
+	value     uint64 // of a timer
+	raw       []byte // what rt_sigqueueinfo was given, in place of all this
 }
 
 // sigQueue holds pending signals in the order sent; of the standard ones each
@@ -186,11 +190,9 @@ func (t *Thread) actionable() bool {
 // deliver acts on the signals that wait for this thread, on its way back to
 // the program (arch_do_signal_or_restart).
 func (t *Thread) deliver() {
+	t.p.expire()
 	for t.p.end == nil {
-		info, ok := t.pending.take(^t.mask)
-		if !ok {
-			info, ok = t.p.sig.pending.take(^t.mask)
-		}
+		info, ok := t.takeAny(^t.mask)
 		if !ok {
 			break
 		}

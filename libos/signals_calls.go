@@ -16,10 +16,12 @@ var signalCalls = []call{
 	{62, "kill", SubjectCore, []Arg{{"pid", ArgInt, 0}, {"sig", ArgSignal, 0}}, sysKill},
 	{127, "rt_sigpending", SubjectSignals, []Arg{{"set", ArgStructOut, 8}, {"sigsetsize", ArgUint, 0}}, sysSigpending},
 	{128, "rt_sigtimedwait", SubjectSignals, []Arg{{"set", ArgStructIn, 8}, {"info", ArgStructOut, 128}, {"timeout", ArgStructIn, 16}, {"sigsetsize", ArgUint, 0}}, sysSigtimedwait},
+	{129, "rt_sigqueueinfo", SubjectSignals, []Arg{{"pid", ArgInt, 0}, {"sig", ArgSignal, 0}, {"info", ArgStructIn, siginfoSize}}, sysSigqueueinfo},
 	{130, "rt_sigsuspend", SubjectSignals, []Arg{{"mask", ArgStructIn, 8}, {"sigsetsize", ArgUint, 0}}, sysSigsuspend},
 	{131, "sigaltstack", SubjectCore, []Arg{{"ss", ArgStructIn, 24}, {"old_ss", ArgStructOut, 24}}, sysSigaltstack},
 	{200, "tkill", SubjectCore, []Arg{{"tid", ArgInt, 0}, {"sig", ArgSignal, 0}}, sysTkill},
 	{234, "tgkill", SubjectCore, []Arg{{"pid", ArgInt, 0}, {"tid", ArgInt, 0}, {"sig", ArgSignal, 0}}, sysTgkill},
+	{297, "rt_tgsigqueueinfo", SubjectSignals, []Arg{{"pid", ArgInt, 0}, {"tid", ArgInt, 0}, {"sig", ArgSignal, 0}, {"info", ArgStructIn, siginfoSize}}, sysTgsigqueueinfo},
 }
 
 const sigSetSize = 8
@@ -51,6 +53,8 @@ func sysSigaction(t *Thread, a args) (uint64, errno) {
 		}
 		if t.p.sig.ignored(sig) {
 			t.forget(sig)
+		} else {
+			t.p.unignored(sig)
 		}
 	}
 	if a[2] != 0 {
@@ -168,24 +172,118 @@ func sysSigtimedwait(t *Thread, a args) (uint64, errno) {
 
 // takeAny takes a pending signal of set, the thread's own first.
 func (t *Thread) takeAny(set sigSet) (sigInfo, bool) {
-	if info, ok := t.pending.take(set); ok {
-		return info, true
+	info, ok := t.pending.take(set)
+	if !ok {
+		info, ok = t.p.sig.pending.take(set)
 	}
-	return t.p.sig.pending.take(set)
+	if ok {
+		t.p.delivered(&info)
+	}
+	return info, ok
 }
 
 // bytes is a siginfo_t (include/uapi/asm-generic/siginfo.h).
 func (info sigInfo) bytes() []byte {
-	raw := make([]byte, 128)
-	binary.LittleEndian.PutUint32(raw, uint32(info.sig))
-	binary.LittleEndian.PutUint32(raw[8:], uint32(info.code))
+	raw := make([]byte, siginfoSize)
+	if info.raw != nil {
+		copy(raw, info.raw)
+		return raw
+	}
+	le := binary.LittleEndian
+	le.PutUint32(raw, uint32(info.sig))
+	le.PutUint32(raw[8:], uint32(info.code))
 	switch {
-	case info.code == codeUser || info.code == codeThread:
-		binary.LittleEndian.PutUint32(raw[16:], info.sender)
+	case info.code == codeUser || info.code == codeThread || info.code == codeKernel:
+		le.PutUint32(raw[16:], info.sender) // and a uid of 0
+	case info.timer != nil:
+		le.PutUint32(raw[16:], uint32(info.timer.id))
+		le.PutUint32(raw[20:], uint32(info.overrun))
+		le.PutUint64(raw[24:], info.value)
 	default:
-		binary.LittleEndian.PutUint64(raw[16:], info.addr)
+		le.PutUint64(raw[16:], info.addr)
 	}
 	return raw
+}
+
+// kernelInfoSize is what the kernel keeps of a siginfo_t (struct
+// kernel_siginfo); what is behind it is zero.
+const kernelInfoSize = 48
+
+// sysSigqueueinfo is rt_sigqueueinfo(2). The process may send itself anything.
+func sysSigqueueinfo(t *Thread, a args) (uint64, errno) {
+	info, e := t.readInfo(a.uint(1), a[2])
+	switch {
+	case e != 0:
+		return 0, e
+	case a.int(0) != guestPID && (info.code >= 0 || info.code == codeThread):
+		return 0, syscall.EPERM // only the kernel, kill and tgkill say so
+	case a.int(0) != guestPID:
+		return 0, syscall.ESRCH
+	case info.sig < 0 || info.sig > lastSignal:
+		return 0, syscall.EINVAL
+	case info.sig == 0:
+		return 0, 0
+	}
+	return 0, t.p.send(info)
+}
+
+func sysTgsigqueueinfo(t *Thread, a args) (uint64, errno) {
+	info, e := t.readInfo(a.uint(2), a[3])
+	switch pid, tid := a.int(0), a.int(1); {
+	case e != 0:
+		return 0, e
+	case pid <= 0 || tid <= 0:
+		return 0, syscall.EINVAL
+	case int(tid) != t.tid && (info.code >= 0 || info.code == codeThread):
+		return 0, syscall.EPERM
+	case pid != guestPID || int(tid) != t.tid:
+		return 0, syscall.ESRCH
+	case info.sig < 0 || info.sig > lastSignal:
+		return 0, syscall.EINVAL
+	case info.sig == 0:
+		return 0, 0
+	}
+	return 0, t.send(info)
+}
+
+// readInfo copies a siginfo_t in for signal sig. One that says more than the
+// kernel keeps is E2BIG, unless its layout is known to be shorter.
+func (t *Thread) readInfo(sig uint32, addr uint64) (sigInfo, errno) {
+	raw := make([]byte, siginfoSize)
+	if e := t.p.readStruct(addr, raw[:kernelInfoSize]); e != 0 {
+		return sigInfo{}, e
+	}
+	binary.LittleEndian.PutUint32(raw, sig)
+	info := sigInfo{sig: int(int32(sig)), code: int(int32(binary.LittleEndian.Uint32(raw[8:]))), raw: raw[:kernelInfoSize]}
+	if knownLayout(info.sig, info.code) {
+		return info, 0
+	}
+	if e := t.p.readStruct(addr+kernelInfoSize, raw[kernelInfoSize:]); e != 0 {
+		return sigInfo{}, e
+	}
+	if slices.ContainsFunc(raw[kernelInfoSize:], func(b byte) bool { return b != 0 }) {
+		return sigInfo{}, syscall.E2BIG
+	}
+	return info, 0
+}
+
+// knownLayout is known_siginfo_layout in kernel/signal.c.
+func knownLayout(sig, code int) bool {
+	const lastQueued, asyncNL, asyncLimit = -7, -60, 6 // SI_DETHREAD, SI_ASYNCNL, NSIGPOLL
+	if code == codeKernel {
+		return true
+	}
+	if code > codeUser {
+		limits := map[syscall.Signal]int{
+			syscall.SIGILL: 11, syscall.SIGFPE: 15, syscall.SIGSEGV: 10, syscall.SIGBUS: 5,
+			syscall.SIGTRAP: 6, syscall.SIGCHLD: 6, syscall.SIGPOLL: 6, syscall.SIGSYS: 2,
+		}
+		if limit, is := limits[syscall.Signal(sig)]; is {
+			return code <= limit
+		}
+		return code <= asyncLimit
+	}
+	return code >= lastQueued || code == asyncNL
 }
 
 // sysKill is kill(2). The process is the only one of its group, and there is

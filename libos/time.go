@@ -28,7 +28,8 @@ const (
 	clockNone clockKind = iota
 	clockWall
 	clockUptime
-	clockCPU // time that the processor ran
+	clockCPU  // time that the processor ran
+	clockUser // time that it ran the program's own code
 )
 
 // kernelTick is the resolution of the coarse clocks (CONFIG_HZ=250).
@@ -69,6 +70,8 @@ func (p *Process) read(kind clockKind, tick time.Duration) time.Duration {
 		now = p.cfg.Clock.Uptime()
 	case clockCPU:
 		now = p.cpuTime()
+	case clockUser:
+		now = p.userTime()
 	}
 	return now / tick * tick
 }

@@ -24,32 +24,50 @@ const errRestartNoHandler errno = 514
 // once if nothing is ready.
 func (t *Thread) wait(fds []unix.PollFd, timeout time.Duration) (int, errno) {
 	polled := append(fds[:len(fds):len(fds)], unix.PollFd{Fd: int32(t.wake), Events: unix.POLLIN})
-	frozen := t.p.cfg.Clock.Frozen() && timeout >= 0
+	frozen, ends := t.p.cfg.Clock.Frozen(), timeout >= 0
 	deadline := time.Now().Add(timeout)
 	for {
+		t.p.expire()
 		if t.p.end != nil || t.actionable() {
 			return 0, errRestart
 		}
-		limit := -time.Nanosecond
-		if frozen {
-			limit = 0
-		} else if timeout >= 0 {
-			limit = max(time.Until(deadline), 0)
+		left := timeout // of a frozen clock: what passed is taken off
+		if ends && !frozen {
+			left = max(time.Until(deadline), 0)
 		}
-		n, e := t.poll(polled, limit)
+		next, timer := t.p.untilTimer(true)
+		timer = timer && (!ends || next < left)
+		n, e := t.poll(polled, pollLimit(frozen, ends, timer, left, next))
 		copy(fds, polled)
 		switch {
 		case e != 0:
 			return 0, e
 		case n > 0:
 			return n, 0
-		case frozen:
-			t.p.cfg.Clock.Sleep(timeout)
+		case frozen && timer:
+			t.p.cfg.Clock.Sleep(next)
+			timeout -= next
+		case frozen && ends:
+			t.p.cfg.Clock.Sleep(left)
 			return 0, 0
-		case timeout >= 0 && time.Until(deadline) <= 0 && !t.actionable() && t.p.end == nil:
+		case ends && time.Until(deadline) <= 0 && !t.actionable() && t.p.end == nil:
 			return 0, 0
 		}
 	}
+}
+
+// pollLimit is how long the host may wait: until the wait or the timer ends
+// that is due first, on a frozen clock not at all, without either for ever.
+func pollLimit(frozen, ends, timer bool, left, next time.Duration) time.Duration {
+	switch {
+	case frozen && (ends || timer):
+		return 0
+	case timer:
+		return next
+	case ends:
+		return left
+	}
+	return -time.Nanosecond
 }
 
 // poll is one ppoll of the host, without the process's lock. The last of fds is

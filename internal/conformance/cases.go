@@ -48,6 +48,8 @@ var subjects = []struct {
 	{name: "process"},
 	{name: "signals", args: signalArgs()},
 	{name: "signals_handlers"},
+	{name: "signals_faults"},
+	{name: "signals_frames", args: words("layout", "registers", "refusals", "vectors", "stacks")},
 	{name: "start", args: startArgs()},
 	{name: "sequences", args: sequenceArgs()},
 	{name: "faults", args: faultArgs()},
@@ -62,6 +64,15 @@ func signalArgs() [][]string {
 		{"kill", "10"}, {"kill", "14"}, {"tkill", "12"}, {"tgkill", "3"}, {"tgkill", "17"},
 		{"unblock", "15"}, {"unblock", "2"}, {"unblock", "23"},
 	}
+}
+
+// words are runs with one argument each.
+func words(list ...string) [][]string {
+	args := make([][]string, len(list))
+	for i, word := range list {
+		args[i] = []string{word}
+	}
+	return args
 }
 
 // startArgs are argument lists that a start must hand over untouched.
@@ -101,11 +112,7 @@ func faultArgs() [][]string {
 		"misaligned_sse", "trap_flag", "alignment_check", "do_abort", "long_nop",
 		"bad_opcode", "lock_nop", "popf_flags",
 	}
-	args := make([][]string, len(names))
-	for i, name := range names {
-		args[i] = []string{name}
-	}
-	return args
+	return words(names...)
 }
 
 // Cases lists every case: the programs of ours with each C library, then the

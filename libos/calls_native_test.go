@@ -102,8 +102,11 @@ func TestProcessCallsAnswerAsLinux(t *testing.T) {
 		ours := twinGuest{bare(t, func(c *Config) { c.Trace = nil })}
 		defer ours.g.close()
 		twinMemory(ours)
-		linux.call(unix.SYS_SIGALTSTACK, twinIn+512, 0)
 		disable := binary.LittleEndian.AppendUint64(make([]byte, 8), altDisable)
+		for _, w := range []twin{linux, ours} {
+			w.poke(twinIn+512, append(disable, make([]byte, 16)...))
+			w.call(unix.SYS_SIGALTSTACK, twinIn+512, 0)
+		}
 		var log []string
 		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
 			raw := make([]byte, 0, 64)

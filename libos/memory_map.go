@@ -38,6 +38,7 @@ func writableCode(prot uint64) bool {
 type mapping struct {
 	addr, length, prot, flags, off uint64
 	file                           pager
+	limit                          uint64 // where the offsets of a file's pages end; 0 without a file
 }
 
 func (m *mapping) has(flag uint64) bool { return m.flags&flag != 0 }
@@ -50,6 +51,7 @@ func sysMmap(t *Thread, a args) (uint64, errno) {
 	}
 	var refused errno
 	if !m.has(unix.MAP_ANONYMOUS) {
+		m.limit = t.p.mapLimit(a.fd(4))
 		shared := m.flags&unix.MAP_TYPE != unix.MAP_PRIVATE
 		m.file, refused = t.p.pagerOf(a.fd(4), Prot(m.prot&protBits), shared)
 		if refused == syscall.EBADF {
@@ -72,6 +74,15 @@ func sysMmap(t *Thread, a args) (uint64, errno) {
 		return 0, syscall.EACCES
 	}
 	return t.p.mmap(m, refused)
+}
+
+// mapLimit is where the pages of a file can end: a regular file at the longest
+// length, any other nowhere (file_mmap_size_max() of mm/mmap.c).
+func (p *Process) mapLimit(fd int) uint64 {
+	if f, e := p.files.get(fd); e == 0 && f.isRegular() {
+		return math.MaxInt64
+	}
+	return math.MaxUint64
 }
 
 // mmap makes a mapping; refused is what the file's own checks said.
@@ -115,6 +126,9 @@ func (p *Process) mappingFlags(m mapping, refused errno) (regionFlags, errno) {
 		unix.MAP_DENYWRITE | unix.MAP_EXECUTABLE | unix.MAP_GROWSDOWN | unix.MAP_LOCKED |
 		unix.MAP_NORESERVE | unix.MAP_POPULATE | unix.MAP_NONBLOCK | unix.MAP_STACK |
 		unix.MAP_HUGETLB | unix.MAP_32BIT // LEGACY_MAP_MASK in include/linux/mman.h
+	if m.limit != 0 && (m.length > m.limit || m.off > (m.limit-m.length)&^(PageSize-1)) {
+		return 0, syscall.EOVERFLOW // file_mmap_ok()
+	}
 	var flags regionFlags
 	switch m.flags & unix.MAP_TYPE {
 	case unix.MAP_SHARED_VALIDATE:
@@ -133,9 +147,6 @@ func (p *Process) mappingFlags(m mapping, refused errno) (regionFlags, errno) {
 	}
 	if refused != 0 {
 		return 0, refused
-	}
-	if m.file != nil && (m.length > math.MaxInt64 || m.off > math.MaxInt64-m.length) {
-		return 0, syscall.EOVERFLOW
 	}
 	if m.has(unix.MAP_GROWSDOWN) {
 		if m.file != nil || flags&regionShared != 0 {

@@ -124,9 +124,14 @@ func parent(name string) string {
 	return name[:i+1]
 }
 
-// parentError is what resolving all but the last component of a path says.
+// parentError is what resolving all but the last component of a path says. What
+// it asks for is no longer than the path.
 func (p *Process) parentError(dir world.Handle, name string) errno {
-	return p.ask(world.Request{Op: world.OpStat, Dir: dir, Path: parent(name) + "/."}).Errno
+	folder := parent(name)
+	if strings.HasSuffix(folder, "/") {
+		folder += "."
+	}
+	return p.ask(world.Request{Op: world.OpStat, Dir: dir, Path: folder}).Errno
 }
 
 func sysReadlink(t *Thread, a args) (uint64, errno) {

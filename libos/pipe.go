@@ -70,8 +70,9 @@ func (t *Thread) makePipe(addr uint64, flags int32) (uint64, errno) {
 	p.files.pipes++
 	p.files.pipeBytes += capacity
 	pp := &pipe{capacity: capacity, readers: 1, writers: 1, number: p.files.pipes, mode: 0o600, times: sameTimes(timespecOf(now))}
-	p.install(first, &openFile{refs: 1, flags: unix.O_RDONLY | status, obj: &pipeEnd{pipe: pp}, mount: "pipe"}, cloexec)
-	p.install(second, &openFile{refs: 1, flags: unix.O_WRONLY | status, obj: &pipeEnd{pipe: pp, writes: true}, mount: "pipe"}, cloexec)
+	ino := inode{pipeDevice, pp.number}
+	p.install(first, &openFile{refs: 1, flags: unix.O_RDONLY | status, obj: &pipeEnd{pipe: pp}, mount: "pipe", ino: ino}, cloexec)
+	p.install(second, &openFile{refs: 1, flags: unix.O_WRONLY | status, obj: &pipeEnd{pipe: pp, writes: true}, mount: "pipe", ino: ino}, cloexec)
 	return 0, 0
 }
 
@@ -164,15 +165,31 @@ func (e *pipeEnd) write(t *Thread, f *openFile, b *buffers, _ int64) (int, errno
 			}
 			continue
 		}
-		n := b.take(pp.back(int(min(uint64(room), b.left))))
-		if n == 0 {
+		n := min(room, int(min(b.left, PageSize)))
+		if !pp.fill(b, n) {
 			pp.shrink()
 			return partial(total, unix.EFAULT)
 		}
-		pp.length += n
 		total += n
 	}
 	return total, 0
+}
+
+// fill takes n bytes, for which there is room, or none where the guest's memory
+// ends before: a pipe takes whole pages of a write (anon_pipe_write of
+// fs/pipe.c).
+func (pp *pipe) fill(b *buffers, n int) bool {
+	before := pp.length
+	for n > 0 {
+		got := b.take(pp.back(n))
+		if got == 0 {
+			pp.length = before
+			return false
+		}
+		pp.length += got
+		n -= got
+	}
+	return true
 }
 
 func (e *pipeEnd) stat(*Process, *openFile) (world.Stat, errno) {

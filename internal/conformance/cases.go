@@ -38,6 +38,7 @@ var subjects = []struct {
 	{name: "memory"},
 	{name: "files", stdin: "what the program reads"},
 	{name: "tree"},
+	{name: "corners"},
 	{name: "stdio", stdin: "17 25\na line\n\nthe last, without an end"},
 	{name: "poll", stdin: "x"},
 	{name: "time"},
@@ -85,15 +86,26 @@ func startArgs() [][]string {
 	}
 }
 
-// sequenceArgs are walks of random calls: where, and the seed.
+// sequenceArgs are walks of random calls on memory: the seed.
 func sequenceArgs() [][]string {
 	var args [][]string
-	for _, where := range []string{"pages", "/tmp", "/out"} {
-		for seed := range 4 {
-			args = append(args, []string{where, fmt.Sprint(seed)})
-		}
+	for seed := range 4 {
+		args = append(args, []string{"pages", fmt.Sprint(seed)})
 	}
 	return args
+}
+
+// stepsCases are a few walks of random file calls, the same each time.
+func stepsCases() []Case {
+	var cases []Case
+	for _, mount := range []string{"/tmp", "/out", "/data", "/in"} {
+		walks := make([]Walk, 3)
+		for i := range walks {
+			walks[i] = DrawWalk(0, mount, i, 120)
+		}
+		cases = append(cases, stepsCase("steps"+mount, walks))
+	}
+	return cases
 }
 
 // faultArgs are the deaths that c/faults.c knows.
@@ -138,6 +150,7 @@ func Cases() []Case {
 			}
 		}
 	}
+	cases = append(cases, stepsCases()...)
 	return append(cases, commands()...)
 }
 

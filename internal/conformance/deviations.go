@@ -16,6 +16,10 @@ const (
 	writeOrExecute = "a page is never writable and executable at once"
 	noNewNames     = "a world has files and folders alone: no second name and no device can be made"
 	oneProcess     = "a cell is one process of one thread without a network"
+	noSetuid       = "nobody in a cell becomes another user: the bits stay off the host's files"
+	noExchange     = "a file system may refuse to exchange names (renameat2(2)): no program of ours does"
+	noHoles        = "where holes lie depends on the host's file system; a file may say that it is data to its end (lseek(2))"
+	ownPages       = "a mapped page is read at its first touch: the file is in another process"
 	noSharedFiles  = "a file's pages can't be shared writable: the file is in another process, behind requests"
 )
 
@@ -32,6 +36,12 @@ var deviations = []Deviation{
 	{"tree", `mknod("/tmp/fifo", S_IFIFO | 0600, 0) = 0`, `mknod("/tmp/fifo", S_IFIFO | 0600, 0) = EPERM`, noNewNames},
 	{"tree", `mknod("/tmp/device", S_IFCHR | 0600, 0x103) = 0`, `mknod("/tmp/device", S_IFCHR | 0600, 0x103) = EPERM`, noNewNames},
 	{"tree", `mknodat(AT_FDCWD, "/tmp/regular", S_IFREG | 0600, 0) = 0`, `mknodat(AT_FDCWD, "/tmp/regular", S_IFREG | 0600, 0) = EPERM`, noNewNames},
+	{"corners", "/out/plain: mode 106755", "/out/plain: mode 100755", noSetuid},
+	{"corners", `syscall(SYS_renameat2, AT_FDCWD, "/tmp/one", AT_FDCWD, "/tmp/two", 2 ) = 0`, `syscall(SYS_renameat2, AT_FDCWD, "/tmp/one", AT_FDCWD, "/tmp/two", 2 ) = EINVAL`, noExchange},
+	{"corners", "lseek(fd, 0, SEEK_DATA) = 8192", "lseek(fd, 0, SEEK_DATA) = 0", noHoles},
+	{"corners", "lseek(fd, 0, SEEK_HOLE) = 0", "lseek(fd, 0, SEEK_HOLE) = 16384", noHoles},
+	{"corners", "lseek(fd, 2 * PAGE, SEEK_HOLE) = 12288", "lseek(fd, 2 * PAGE, SEEK_HOLE) = 16384", noHoles},
+	{"corners", "and after a write to the file: 121", "and after a write to the file: 0", ownPages},
 	{"process", "syscall(SYS_clone, 0x10000L, 0L, 0L, 0L, 0L) = EINVAL", "syscall(SYS_clone, 0x10000L, 0L, 0L, 0L, 0L) = ENOSYS", oneProcess},
 	{"process", "syscall(435L, 0L, 0L) = EINVAL", "syscall(435L, 0L, 0L) = ENOSYS", oneProcess},
 	{"process", "syscall(334L, 0L, 0L, 0L, 0L) = EINVAL", "syscall(334L, 0L, 0L, 0L, 0L) = ENOSYS", oneProcess},

@@ -1,95 +1,133 @@
 package libos
 
 import (
-	"bytes"
-	"encoding/binary"
 	"os"
-	"syscall"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"spaceos/world"
 )
 
-// fuzzValues are arguments that find edges: descriptors, sizes, flags and
-// addresses of every sort.
-var fuzzValues = []uint64{
-	0, 1, 2, 3, 4, 7, 8, 16, 24, 32, 64, 128, 4095, 4096, 4097, 0x10000, 1 << 20, 1 << 31, 1 << 32, 1 << 46, 1 << 47, 1 << 63,
-	^uint64(0), ^uint64(99), 0xffff_ff9c, ^uint64(4095), taskSize, taskSize - 1, regionsEnd, regionsEnd - PageSize,
-	scratchPage, scratchPage + 8, scratchPage + 100, scratchPage + PageSize, scratchPage + 16*PageSize - 1, scratchPage + 16*PageSize,
-	0x22, 0x32, 0x12, 0o644, 0o100, 0o2000,
-}
-
-// fuzzCalls makes the calls that input describes, three bytes to begin with:
-// the call, which of its arguments are from the table, and bytes for them.
-func fuzzCalls(g *guest, rows []call, input []byte) {
-	next := func() byte {
-		if len(input) == 0 {
-			return 0
-		}
-		b := input[0]
-		input = input[1:]
-		return b
-	}
-	for steps := 0; len(input) > 0 && steps < 64 && g.p.End() == nil; steps++ {
-		c := rows[int(binary.LittleEndian.Uint16([]byte{next(), next()}))%len(rows)]
-		a := make([]uint64, 6)
-		for i := range c.args {
-			switch b := next(); {
-			case int(b) < len(fuzzValues):
-				a[i] = fuzzValues[b]
-			case b < 128:
-				a[i] = scratchPage + uint64(next())*64
-			case b < 192:
-				a[i] = uint64(b) - 128
-			default:
-				raw := []byte{next(), next(), next(), next(), next(), next(), next(), next()}
-				a[i] = binary.LittleEndian.Uint64(raw)
-			}
-		}
-		if c.name == "exit" || c.name == "exit_group" || c.name == "kill" || c.name == "tkill" || c.name == "tgkill" {
-			continue // they end the run at once
-		}
-		g.callNumber(uint64(c.nr), a...)
-	}
-}
-
-// FuzzCall drives every call of the table with any arguments over memory made
-// of a map and a world in memory: no panic, no misuse of the machine, and an
-// answer within Linux's range of errors.
-func FuzzCall(f *testing.F) {
+// FuzzCalls drives sequences of calls, faults, signals and the guest's own
+// accesses over memory made of a map and a world in memory: every call of the
+// table, with arguments of the kind that its row names, with answers of earlier
+// calls, and with anything else. After each step the library OS must keep its
+// books (fuzzGuest.check); at the end nothing of the host's may be left open.
+func FuzzCalls(f *testing.F) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { null.Close() })
-	var rows []call
+	in := f.TempDir()
+	if err := os.WriteFile(filepath.Join(in, "f"), make([]byte, 3*PageSize+5), 0o644); err != nil {
+		f.Fatal(err)
+	}
+	if err := os.Symlink("f", filepath.Join(in, "l")); err != nil {
+		f.Fatal(err)
+	}
+	rows := tableRows()
+	for i := range rows {
+		for start := range byte(3) { // the kinds' values from three places on
+			f.Add([]byte{stepCall, byte(i), start, start + 1, start + 2, start + 3, start + 4, start + 5})
+		}
+	}
+	for _, sequence := range fuzzSeeds(rows) {
+		f.Add(sequence)
+	}
+	f.Fuzz(func(t *testing.T, input []byte) {
+		before := openDescriptors(t)
+		server, err := world.NewServer(world.Options{In: in, Clock: frozenClock(), OutBytes: 1 << 20, Files: 64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := &fuzzGuest{guest: fuzzProcess(t, server, int(null.Fd())), rows: rows, input: input}
+		g.prepare()
+		g.run()
+		g.p.Close()
+		server.Close()
+		if after := openDescriptors(t); after != before {
+			t.Errorf("%d descriptors of the host are open after the run, %d before", after, before)
+		}
+	})
+}
+
+// tableRows are the calls of the table in the order of their numbers.
+func tableRows() []call {
 	var table callTable
 	table.fill()
+	var rows []call
 	for _, c := range table {
 		if c != nil {
 			rows = append(rows, *c)
 		}
 	}
-	for i := range rows {
-		seed := binary.LittleEndian.AppendUint16(nil, uint16(i))
-		f.Add(append(seed, 30, 9, 36, 3, 30, 31))
-		f.Add(append(seed, 128, 31, 14, 129, 31, 31))
+	return rows
+}
+
+// fuzzSeeds are sequences that lead deep: each step is a call by name with the
+// bytes of its arguments.
+func fuzzSeeds(rows []call) (seeds [][]byte) {
+	number := map[string]byte{}
+	for i, c := range rows {
+		number[c.name] = byte(i)
 	}
-	f.Fuzz(func(t *testing.T, input []byte) {
-		g := bare(t, func(c *Config) {
-			c.Clock = world.NewClock(time.Unix(1_700_000_000, 0), true)
-			c.Stdin, c.Stdout, c.Stderr = int(null.Fd()), int(null.Fd()), int(null.Fd())
-		})
-		defer g.close()
-		g.poke(scratchPage+36*64, append([]byte("/tmp/f"), 0))
-		g.poke(scratchPage+100*64, bytes.Repeat([]byte{0x10, 0, 0x20, 0, 0, 0, 0, 0}, 64))
-		stop := time.AfterFunc(200*time.Millisecond, func() { g.p.Kill(End{Signal: int(syscall.SIGKILL)}) })
-		defer stop.Stop()
-		fuzzCalls(g, rows, input)
-		if end := g.p.End(); end != nil && end.Err != nil {
-			t.Errorf("the library OS failed: %v", end.Err)
+	type step struct {
+		name string
+		args []byte
+	}
+	const last = fuzzResults // the latest answer
+	for _, steps := range [][]step{
+		{{"openat", []byte{0, 0, 1, 0}}, {"write", []byte{last, 0, 5}}, {"lseek", []byte{last, 0, 0}}, {"read", []byte{last, 1, 6}}, {"ftruncate", []byte{3, 2}}, {"unlink", []byte{0}}, {"close", []byte{3}}},
+		{{"mmap", []byte{0, 7, 3, 1, 0, 0}}, {"mprotect", []byte{last, 7, 1}}, {"madvise", []byte{last, 7, 4}}, {"mremap", []byte{last, 7, 8, 1, 0}}, {"munmap", []byte{last, 7}}},
+		{{"rt_sigaction", []byte{10, 1, 2, 3}}, {"kill", []byte{2, 10}}, {"rt_sigreturn", nil}, {"sigaltstack", []byte{1, 2}}, {"kill", []byte{2, 10}}},
+		{{"pipe2", []byte{1, 0}}, {"write", []byte{4, 0, 5}}, {"poll", []byte{1, 2, 1}}, {"splice", []byte{3, 0, 4, 0, 5, 0}}, {"tee", []byte{3, 4, 5, 0}}, {"close", []byte{3}}, {"write", []byte{4, 0, 5}}},
+		{{"openat", []byte{0, 2, 0, 0}}, {"mmap", []byte{0, 7, 1, 2, 3, 0}}, {"getdents64", []byte{3, 0, 8}}, {"sendfile", []byte{1, 3, 0, 8}}, {"copy_file_range", []byte{3, 0, 1, 0, 8, 0}}},
+		{{"mkdir", []byte{4, 0}}, {"rename", []byte{0, 4}}, {"chdir", []byte{4}}, {"rmdir", []byte{4}}, {"getcwd", []byte{0, 8}}, {"openat", []byte{0, 0, 1, 0}}},
+		{{"brk", []byte{0}}, {"brk", []byte{last + 8}}, {"mlockall", []byte{3}}, {"brk", []byte{last + 16}}},
+		{{"setrlimit", []byte{7, 3}}, {"dup", []byte{0}}, {"dup2", []byte{0, 6}}, {"close_range", []byte{3, 9, 0}}},
+	} {
+		var seed []byte
+		for _, s := range steps {
+			seed = append(append(seed, stepCall, number[s.name]), s.args...)
+			for range len(rows[number[s.name]].args) - len(s.args) {
+				seed = append(seed, 0)
+			}
 		}
-		g.healthy()
+		seeds = append(seeds, append(seed, stepTouch, 130, 1, stepFault, 13, stepSignal, 10))
+	}
+	return seeds
+}
+
+func frozenClock() *world.Clock { return world.NewClock(time.Unix(1_700_000_000, 0), true) }
+
+// fuzzProcess is a process with the address space that Load would give, little
+// memory, and a page of scratch memory as bare has it.
+func fuzzProcess(t testing.TB, service world.Service, stream int) *guest {
+	g := &guest{t: t, m: newFakeMachine(4 << 20)}
+	seed := uint64(1)
+	p, err := New(Config{
+		Memory: g.m, Meter: g.m, World: service, Clock: frozenClock(), Entropy: world.NewEntropy(&seed),
+		Stdin: stream, Stdout: stream, Stderr: stream,
+		Path: "/app/prog", Args: []string{"prog"}, Trace: &g.trace, HideCycles: true, HugePages: true,
+		Platform: Platform{CPUs: 1, SignalFrame: 1360, XFeatures: 7, XStateSize: 832},
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.p = p
+	g.p.Main().Attach(g.m)
+	g.p.layOut(&program{start: 0x40_0000, end: 0x40_1000}, make([]byte, 32))
+	g.must("mmap", scratchPage, 16*PageSize, 3, 0x32, ^uint64(0), 0)
+	return g
+}
+
+// openDescriptors counts those of this process.
+func openDescriptors(t testing.TB) int {
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -235,42 +234,4 @@ type noWorld struct{}
 
 func (noWorld) Do(world.Request) world.Response {
 	return world.Response{Errno: syscall.ENOENT, FD: -1}
-}
-
-// FuzzLoad starts any file: a LoadError, or a program whose start lies in
-// executable memory and whose pages follow the rules.
-func FuzzLoad(f *testing.F) {
-	entries, err := os.ReadDir("testdata/elf")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, e := range entries {
-		b, err := os.ReadFile(filepath.Join("testdata/elf", e.Name()))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 1<<20 {
-			return
-		}
-		g := newGuest(t, func(c *Config) { c.World, c.Trace = noWorld{}, nil })
-		defer g.close()
-		regs, err := g.p.Load(bytes.NewReader(b), int64(len(b)))
-		if err != nil {
-			var load *LoadError
-			if !errors.As(err, &load) || load.Text == "" || load.Reason == nil && !errors.Is(err, io.EOF) {
-				t.Fatalf("error is %#v, want a LoadError with a reason", err)
-			}
-			return
-		}
-		if !g.touch(regs.RIP, ProtExec) && g.p.end.Fault != nil {
-			t.Errorf("the program starts at %#x, where it cannot execute", regs.RIP)
-		}
-		if n := g.peek64(regs.RSP); n != 1 {
-			t.Errorf("argc is %d", n)
-		}
-		g.healthy()
-	})
 }

@@ -12,7 +12,10 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 NEED_BUILD = gcc libc6-dev musl-tools
 NEED_TEST = $(NEED_BUILD) strace busybox-static bash-static e2fsck-static gpgv-static mksh sash zsh-static util-linux python3 python3-venv qemu-system-x86 xz-utils
 
-.PHONY: help build demo test check bench lint need-build need-test clean
+# How long make fuzz runs each target.
+TIME ?= 30s
+
+.PHONY: help build demo test check fuzz bench lint need-build need-test clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -24,7 +27,7 @@ build: need-build ## bin/spaceos and bin/payloads/cloudmask
 demo: build ## detect clouds on real satellite frames, in cells
 	$(GO) run ./payloads/cloudmask/demo
 
-test: need-test build ## everything; ends with a summary
+test: need-test build fuzz ## everything; ends with a summary
 	SPACEOS_TEST_SEED=1 $(GO) run ./internal/testrun -p 1 ./...
 
 check: need-test ## format, vet, staticcheck, laws, unit tests; under two minutes
@@ -32,6 +35,9 @@ check: need-test ## format, vet, staticcheck, laws, unit tests; under two minute
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	SPACEOS_TEST_SEED=1 $(GO) run ./internal/testrun $$($(GO) list ./... | grep -v -e internal/hwkvm -e internal/conformance -e payloads/)
+
+fuzz: ## the fuzz targets, for TIME each (30s)
+	$(GO) run ./internal/fuzzrun -time $(TIME)
 
 lint: ## vet and staticcheck
 	$(GO) vet ./...

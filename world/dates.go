@@ -40,6 +40,9 @@ func (m *mount) date(in *inode, n *node, desc int, name string) {
 	case KindDir:
 		n.stat.Size, n.stat.Blocks = page, page/512
 	case KindFile:
+		if held(&n.stat) > n.stat.Size { // blocks behind its end, which it asked for
+			break
+		}
 		n.stat.Blocks = (n.stat.Size + page - 1) / page * (page / 512)
 	}
 }

@@ -30,6 +30,9 @@ func (s *Server) list(r *Request, resp *Response) errno {
 	case r.Offset < 0:
 		return unix.EINVAL
 	}
+	if r.Dir == Root { // nobody has opened it, so nobody will close it
+		defer s.dropListing(o)
+	}
 	if r.Offset == 0 || o.listing == nil {
 		if e := s.takeListing(o); e != 0 {
 			return e

@@ -100,24 +100,27 @@ func TestWritesWithoutAskingAreCounted(t *testing.T) {
 
 func TestAllocationBehindTheEndIsCounted(t *testing.T) {
 	const mib = 1 << 20
-	for at, o := range map[string]Options{"/out": {Out: t.TempDir(), OutBytes: 4 * mib}, "/tmp": {}} {
+	for name, o := range map[string]Options{
+		"/out": {Out: t.TempDir(), OutBytes: 4 * mib}, "/tmp": {},
+		"/out with a chosen clock": {Out: t.TempDir(), OutBytes: 4 * mib, Clock: NewClock(launch, true)},
+	} {
 		s := newWorld(t, o)
-		m := s.mounts[MountOut]
-		if at == "/tmp" {
-			m = s.mounts[MountTmp]
+		at, m := "/out", s.mounts[MountOut]
+		if name == "/tmp" {
+			at, m = name, s.mounts[MountTmp]
 		}
 		h, _ := create(t, s, at+"/f")
 		resp := s.Do(Request{Op: OpAllocate, Dir: h, Flags: unix.FALLOC_FL_KEEP_SIZE, Size: 3 * mib, Scratch: 4 * mib})
 		if resp.Errno != 0 {
-			t.Fatalf("%s: fallocate: %v", at, resp.Errno)
+			t.Fatalf("%s: fallocate: %v", name, resp.Errno)
 		}
 		do(t, s, Request{Op: OpClose, Dir: h}, 0)
 		if m.used < 3*mib {
-			t.Errorf("%s: the quota counts %d bytes, want %d or more", at, m.used, 3*mib)
+			t.Errorf("%s: the quota counts %d bytes, want %d or more", name, m.used, 3*mib)
 		}
 		h, _ = create(t, s, at+"/g")
 		if e := s.Do(Request{Op: OpAllocate, Dir: h, Size: 2 * mib, Scratch: 4 * mib}).Errno; e != unix.ENOSPC {
-			t.Errorf("%s: a second fallocate: %v, want ENOSPC", at, e)
+			t.Errorf("%s: a second fallocate: %v, want ENOSPC", name, e)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func TestProcessCallsAnswerAsLinux(t *testing.T) {
 				clear(raw[8:16])
 			}
 			for _, w := range []twin{linux, ours} {
-				w.poke(twinIn, raw)
+				w.poke(twinIn, append(raw[:len(raw):len(raw)], make([]byte, 64)...)) // as long as a siginfo_t
 				w.poke(twinOut, make([]byte, PageSize))
 				w.poke(twinIn+512, append(disable, make([]byte, 16)...))
 			}

@@ -33,7 +33,10 @@ func (t *Thread) pollFor(list []pollEntry, timeout time.Duration) (int, errno) {
 		ready, host := pollOnce(list)
 		if ready > 0 || timeout == 0 {
 			n, e := pollHost(list, host)
-			return ready + n, e
+			if ready += n; ready == 0 && e == 0 && t.signalled() {
+				e = errRestartNoHandler // also where nothing was waited for
+			}
+			return ready, e
 		}
 		left := time.Duration(-1)
 		if timeout > 0 {

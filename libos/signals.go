@@ -187,6 +187,12 @@ func (t *Thread) actionable() bool {
 	return (t.pending.set()|t.p.sig.pending.set())&(^t.mask|t.awaited) != 0
 }
 
+// signalled is actionable with what the timers have sent by now.
+func (t *Thread) signalled() bool {
+	t.p.expire()
+	return t.actionable()
+}
+
 // deliver acts on the signals that wait for this thread, on its way back to
 // the program (arch_do_signal_or_restart).
 func (t *Thread) deliver() {
@@ -202,15 +208,15 @@ func (t *Thread) deliver() {
 		t.traceSignal(info)
 		t.act(info, nil)
 	}
-	t.restartFor(true)
+	t.endCall(true)
 	if t.saved != nil {
 		t.mask, t.saved = *t.saved, nil
 	}
 }
 
-// restartFor ends an interrupted call: with again it is made once more, if it
-// is of the kind that goes on after a handler or none ran.
-func (t *Thread) restartFor(again bool) {
+// endCall says what becomes of an interrupted call, if there is one: it is made
+// once more, or fails.
+func (t *Thread) endCall(again bool) {
 	r, regs := t.restart, t.cpu.Regs()
 	t.restart = restart{}
 	switch {

@@ -60,7 +60,7 @@ type lastTrap struct {
 // handle_signal does (arch/x86/kernel/signal.c). A frame that cannot be
 // written is a SIGSEGV.
 func (t *Thread) runHandler(info sigInfo, a action, fault *Fault) {
-	t.restartFor(a.flags&saRestart != 0)
+	t.endCall(a.flags&saRestart != 0 && t.restart.e == errRestart)
 	if !t.pushFrame(info, &a) {
 		if t.p.end == nil {
 			t.forceSegv(info.sig, fault)

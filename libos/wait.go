@@ -27,8 +27,7 @@ func (t *Thread) wait(fds []unix.PollFd, timeout time.Duration) (int, errno) {
 	frozen, ends := t.p.cfg.Clock.Frozen(), timeout >= 0
 	deadline := time.Now().Add(timeout)
 	for {
-		t.p.expire()
-		if t.p.end != nil || t.actionable() {
+		if t.p.end != nil || t.signalled() {
 			return 0, errRestart
 		}
 		left := timeout // of a frozen clock: what passed is taken off

@@ -50,6 +50,8 @@ var subjects = []struct {
 	{name: "signals", args: signalArgs()},
 	{name: "signals_handlers"},
 	{name: "signals_faults"},
+	{name: "signals_waits"},
+	{name: "signals_timers"},
 	{name: "signals_frames", args: words("layout", "registers", "refusals", "vectors", "stacks")},
 	{name: "start", args: startArgs()},
 	{name: "sequences", args: sequenceArgs()},

@@ -120,7 +120,7 @@ func (h *hostFile) grow(p *Process, f *openFile, off int64, want int) (int, errn
 	if end <= size {
 		return want, 0
 	}
-	r := p.ask(world.Request{Op: world.OpGrow, Dir: f.handle, Size: end})
+	r := p.ask(world.Request{Op: world.OpGrow, Dir: f.handle, Offset: off, Size: end})
 	if r.Errno != 0 && !(r.Errno == unix.ENOSPC && size > off) {
 		return 0, r.Errno
 	}

@@ -146,7 +146,7 @@ func (s *Server) onHandle(r *Request, resp *Response) (e errno) {
 		}
 		return o.file.sync()
 	case OpGrow:
-		resp.Size, e = o.file.grow(r.Size)
+		resp.Size, e = o.file.grow(r.Offset, r.Size)
 		return e
 	}
 	return o.file.allocate(r.Flags, r.Offset, r.Size)

@@ -38,7 +38,7 @@ type openFile interface {
 	node() (node, errno)
 	text() string
 	truncate(size int64) errno
-	grow(size int64) (int64, errno)
+	grow(from, size int64) (int64, errno)
 	allocate(mode uint32, offset, size int64) errno
 	chmod(mode uint32) errno
 	utimens(times [2]unix.Timespec) errno

@@ -67,7 +67,7 @@ func (o *hostFile) truncate(size int64) errno {
 	return 0
 }
 
-func (o *hostFile) grow(want int64) (int64, errno) {
+func (o *hostFile) grow(from, want int64) (int64, errno) {
 	if !o.writable() {
 		return 0, unix.EBADF
 	}
@@ -75,7 +75,7 @@ func (o *hostFile) grow(want int64) (int64, errno) {
 	if e != 0 {
 		return 0, e
 	}
-	return o.in.body.grow(size, want)
+	return o.in.body.grow(size, from, want)
 }
 
 func (o *hostFile) allocate(mode uint32, offset, length int64) errno {

@@ -391,7 +391,7 @@ func (o *memFile) size() (int64, errno) {
 	return st.Size, e
 }
 
-func (o *memFile) grow(want int64) (int64, errno) {
+func (o *memFile) grow(from, want int64) (int64, errno) {
 	if o.desc < 0 || !o.how.write() {
 		return 0, unix.EBADF
 	}
@@ -399,7 +399,7 @@ func (o *memFile) grow(want int64) (int64, errno) {
 	if e != 0 {
 		return 0, e
 	}
-	return o.n.body.grow(size, want)
+	return o.n.body.grow(size, from, want)
 }
 
 func (o *memFile) allocate(mode uint32, offset, length int64) errno {

@@ -85,9 +85,10 @@ func (m *mount) cost(size int64) int64 {
 	return size
 }
 
-// grow makes room for a file that has size bytes and wants more: all of it,
-// or what the quota has left.
-func (b *body) grow(size, want int64) (int64, errno) {
+// grow makes room for a file that has size bytes and wants more, to write there
+// from from on: all of it, or what the quota has left. What would end before
+// from is of no use to the writer and is not taken.
+func (b *body) grow(size, from, want int64) (int64, errno) {
 	if want < 0 {
 		return b.granted, unix.EINVAL
 	}
@@ -109,7 +110,7 @@ func (b *body) grow(size, want int64) (int64, errno) {
 		if b.mount.memory {
 			want &^= page - 1
 		}
-		if want <= b.granted {
+		if want <= max(b.granted, from) {
 			return b.granted, unix.ENOSPC
 		}
 	}
@@ -126,7 +127,7 @@ func (b *body) need(size, want int64) errno {
 		return unix.EFBIG
 	}
 	before := max(b.granted, size)
-	got, e := b.grow(size, want)
+	got, e := b.grow(size, want-1, want)
 	if got < want {
 		b.set(before)
 		return unix.ENOSPC

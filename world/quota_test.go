@@ -38,6 +38,19 @@ func TestQuotaEndsAWriteWithThePartialCount(t *testing.T) {
 	grow(t, s, other, -1, 0, unix.EINVAL)
 }
 
+func TestAWriteBeyondTheQuotaTakesNothingOfIt(t *testing.T) {
+	s := newWorld(t, Options{Out: t.TempDir(), OutBytes: 1000})
+	h, _ := create(t, s, "/out/f")
+	grow(t, s, h, 600, 600, 0)
+	const far = 1 << 31
+	if resp := do(t, s, Request{Op: OpGrow, Dir: h, Offset: far, Size: far + 16}, unix.ENOSPC); resp.Size != 600 || used(s, MountOut) != 600 {
+		t.Errorf("a write of 16 bytes at 2^31: granted %d bytes, %d used, want 600 and 600", resp.Size, used(s, MountOut))
+	}
+	if resp := do(t, s, Request{Op: OpGrow, Dir: h, Offset: 900, Size: 1100}, 0); resp.Size != 1000 {
+		t.Errorf("a write across the quota's end: granted %d bytes, want 1000", resp.Size)
+	}
+}
+
 func TestQuotaTakesBack(t *testing.T) {
 	const all = 1000
 	fill := func(t *testing.T, s *Server, fd int, h Handle) {

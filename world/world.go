@@ -42,7 +42,7 @@ const (
 	OpRmdir       // remove an empty folder
 	OpRename      // Dir, Path to Dir2, Path2; Flags: RenameNoReplace
 	OpTruncate    // Size; on an open file (Path empty) or by path
-	OpGrow        // make room so that open file Dir may have Size bytes -> Size granted (less when the quota ends it, ENOSPC when none)
+	OpGrow        // make room so that open file Dir may have Size bytes, to write from Offset on -> Size granted (less when the quota ends it, ENOSPC when none beyond Offset)
 	OpAllocate    // fallocate: Flags as fallocate(2), Offset, Size
 	OpChmod       // Mode
 	OpUtimens     // Times

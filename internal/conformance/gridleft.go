@@ -147,6 +147,9 @@ func leftOutMemory(l gridLine) string {
 	default:
 		return ""
 	}
+	if n := l.arg("length").v; l.call.Name == "madvise" && n >= 1<<47 && n < 1<<63+1 {
+		return ownGround // madvise(2) goes over holes, up to the program's stack
+	}
 	low, wide := false, false
 	for i, a := range l.call.Args {
 		switch v := l.args[i]; a.Kind {

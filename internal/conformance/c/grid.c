@@ -366,7 +366,7 @@ int main(int argc, char **argv, char **envp)
 	// The lines take it that nothing lies where a cell has its system pages.
 	if ((unsigned long)&here > 0x7ffffe000000)
 		execve("/proc/self/exe", argv, envp);
-	must(argc == 2);
+	must(argc >= 2);
 	root = argv[1];
 	self = getpid();
 	brk0 = raw(SYS_brk, 0, 0, 0, 0, 0, 0);
@@ -388,6 +388,8 @@ int main(int argc, char **argv, char **envp)
 	for (char *p = list, *end; *p; p = end) {
 		end = strchr(p, '\n') + 1;
 		line(p);
+		if (argc > 2)
+			flush();
 	}
 	flush();
 	CALL3(SYS_chdir, root, 0, 0);

@@ -1,35 +1,93 @@
 package conformance
 
 import (
-	"os"
+	"context"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"spaceos/libos"
 )
 
-func TestGridOnLinux(t *testing.T) {
+// neverRun are the calls of the table without a line: to make one is the end.
+var neverRun = map[string]string{"exit": endsProgram, "exit_group": endsProgram, "pause": waitsForever}
+
+func TestEveryCallOfTheTableHasLines(t *testing.T) {
+	lines := map[string]int{}
 	for _, g := range Grids() {
-		t.Run(g.Name, func(t *testing.T) {
-			r := native(t, g.Case)
-			t.Logf("%d lines, left out %v, status %d, printed %d, stderr %s", g.Lines, g.LeftOut, r.Status, strings.Count(r.Stdout, "\n"), r.Stderr)
-			if dir := os.Getenv("GRID_OUT"); dir != "" {
-				os.WriteFile(dir+"/linux-"+strings.ReplaceAll(g.Name, "/", "-"), []byte(r.Stdout), 0o644)
-			}
-		})
+		for line := range strings.Lines(g.In["cases"]) {
+			fields := strings.SplitN(line, " ", 10)
+			name, _, _ := strings.Cut(fields[9], "(")
+			lines[name]++
+		}
+	}
+	for _, c := range libos.Calls() {
+		if neverRun[c.Name] == "" && lines[c.Name] == 0 {
+			t.Errorf("%s: the grid has no line of this call", c.Name)
+		}
+		if n := len(c.Args); neverRun[c.Name] == "" && n > 0 && lines[c.Name] < 5 {
+			t.Errorf("%s: the grid has %d lines for %d arguments, want 5 or more", c.Name, lines[c.Name], n)
+		}
 	}
 }
 
-func TestGridInCell(t *testing.T) {
-	cell := Cell{Spaceos: shared.spaceos, Options: []string{"--memory", "256MiB", "--timeout", "60s"}}
+func TestArenaHasRoomForItsImage(t *testing.T) {
+	if a := newArena("/out/grid", false); a.image.used > len(a.image.bytes)-1024 {
+		t.Errorf("the image uses %d bytes of %d; some must be left at the end", a.image.used, len(a.image.bytes))
+	}
+}
+
+func TestCellAnswersTheGridAsLinux(t *testing.T) {
+	if shared.failure != nil {
+		t.Fatal(shared.failure)
+	}
+	cell := Cell{Spaceos: shared.spaceos, Options: []string{"--memory", "256MiB", "--timeout", "300s"}}
+	lines, different := 0, 0
+	used, left := map[string]int{}, map[string]int{}
 	for _, g := range Grids() {
 		t.Run(g.Name, func(t *testing.T) {
-			r, err := cell.Run(t.Context(), shared.bench, g.Case)
+			want := native(t, g.Case)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer cancel()
+			got, err := cell.Run(ctx, shared.bench, g.Case)
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("%d lines, status %d, printed %d, stderr %s", g.Lines, r.Status, strings.Count(r.Stdout, "\n"), r.Stderr)
-			if dir := os.Getenv("GRID_OUT"); dir != "" {
-				os.WriteFile(dir+"/cell-"+strings.ReplaceAll(g.Name, "/", "-"), []byte(r.Stdout), 0o644)
+			if n := strings.Count(want.Stdout, "\n"); n != g.Lines || want.Status != 0 {
+				t.Fatalf("on Linux the program printed %d lines of %d and ended with %d:\n%s%s", n, g.Lines, want.Status, tail(want.Stdout), want.Stderr)
 			}
+			if n := strings.Count(got.Stdout, "\n"); n != g.Lines || got.Status != 0 {
+				t.Errorf("in the cell the program printed %d lines of %d and ended with %d:\n%s%s", n, g.Lines, got.Status, tail(got.Stdout), got.Stderr)
+			}
+			differences, n := gridLines(want.Stdout, got.Stdout)
+			if len(differences) > 0 {
+				t.Errorf("%d lines differ:\n  %s", len(differences), strings.Join(differences[:min(len(differences), 60)], "  "))
+			}
+			lines += g.Lines
+			different += len(differences)
+			for d, n := range n {
+				used[d] += n
+				different += n
+			}
+			for why, n := range g.LeftOut {
+				left[why] += n
+			}
+			t.Logf("%d lines, %d not as on Linux", g.Lines, len(differences))
 		})
 	}
+	t.Logf("%d lines run, %d equal", lines, lines-different)
+	for _, d := range gridDeviations {
+		t.Logf("%5d lines deviate: %s: %s", used[d.call], d.call, d.reason)
+		if used[d.call] == 0 {
+			t.Errorf("deviation not seen: %s", d.call)
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(left)) {
+		t.Logf("%5d lines not run: %s", left[why], why)
+	}
 }
+
+// tail gives the end of an output.
+func tail(s string) string { return s[max(0, len(s)-300):] }

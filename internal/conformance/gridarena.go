@@ -73,6 +73,7 @@ func (m *image) words(name string, words ...uint64) value {
 // arena is everything in memory that arguments can name.
 type arena struct {
 	image image
+	brief bool // domains without most pointers and bits
 
 	zeros, ones, buf      value
 	times, iovecs, polls  []value
@@ -83,8 +84,8 @@ type arena struct {
 }
 
 // newArena lays out the data; root is the folder that the files lie in.
-func newArena(root string) *arena {
-	m := &arena{image: image{bytes: make([]byte, arenaEnd-arenaData)}}
+func newArena(root string, brief bool) *arena {
+	m := &arena{brief: brief, image: image{bytes: make([]byte, arenaEnd-arenaData)}}
 	im := &m.image
 	m.zeros = im.add("zeros", make([]byte, 1024))
 	m.ones = im.add("ones", []byte(strings.Repeat("\xff", 1024)))

@@ -12,6 +12,7 @@ const (
 	waitsForever = "it would wait"
 	ownGround    = "it would take away memory, descriptors or limits that the program needs"
 	oneWay       = "it can't be undone before the next line"
+	otherProcess = "it asks about other processes, which a cell has none of"
 	fillsDisk    = "it would fill the disk of the host"
 )
 
@@ -56,6 +57,10 @@ func leftOut(l gridLine) string {
 		return leftOutClose(l)
 	case "prctl":
 		return leftOutPrctl(l)
+	case "getpriority":
+		return leftOutOthers(l)
+	case "setxattr", "lsetxattr", "fsetxattr":
+		return leftOutSet(l)
 	case "setpriority", "sched_setscheduler", "sched_setparam", "sched_setaffinity":
 		return leftOutSched(l)
 	case "fallocate", "truncate", "ftruncate":
@@ -118,10 +123,29 @@ func leftOutPrctl(l gridLine) string {
 	return ""
 }
 
+// leftOutOthers leaves out what asks about all processes of the user.
+func leftOutOthers(l gridLine) string {
+	if l.arg("which").v == 2 {
+		return otherProcess
+	}
+	return ""
+}
+
+// leftOutSet leaves out folders that the next line finds as they are left.
+func leftOutSet(l gridLine) string {
+	switch l.args[0].name {
+	case `"."`, `".."`, "folder", "AT_FDCWD":
+		return oneWay
+	}
+	return ""
+}
+
 func leftOutSched(l gridLine) string {
 	switch {
-	case l.call.Name == "sched_setscheduler" && (l.arg("policy").v == 3 || l.arg("policy").v == 5):
+	case l.call.Name == "sched_setscheduler" && (l.arg("policy").v&15 == 3 || l.arg("policy").v&15 == 5 || l.arg("policy").v&(1<<30) != 0):
 		return oneWay
+	case l.call.Name == "setpriority" && l.arg("which").v == 2:
+		return otherProcess
 	case l.call.Name == "setpriority" && int32(l.arg("prio").v) > 0:
 		return oneWay
 	}

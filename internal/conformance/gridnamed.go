@@ -137,4 +137,3 @@ func brks(m *arena) domain {
 	}
 	return d
 }
-

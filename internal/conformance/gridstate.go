@@ -19,10 +19,10 @@ func resultOf(name string) byte {
 		return 'B'
 	case "getpid", "gettid", "getpgrp", "getpgid", "getsid", "set_tid_address", "fcntl":
 		return 'p'
-	case "getppid", "time", "times":
+	case "getppid", "time", "times", "sched_getaffinity":
 		return 'T'
 	case "stat", "lstat", "fstat", "newfstatat", "statx", "statfs", "fstatfs", "getdents", "getdents64", "uname", "sysinfo",
-		"getrusage", "getrandom", "clock_gettime", "gettimeofday", "arch_prctl", "mincore", "ioctl", "prctl":
+		"getrusage", "getrandom", "clock_gettime", "gettimeofday", "arch_prctl", "mincore", "ioctl", "prctl", "select", "pselect6", "ppoll":
 		return 'V'
 	}
 	return 'v'

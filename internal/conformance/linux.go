@@ -172,9 +172,11 @@ func mountRoot(dir string) error {
 		{filepath.Join(dir, "app"), root + "/app", true},
 		{filepath.Join(dir, "data"), root + "/data", false},
 		{filepath.Join(dir, "out"), root + "/out", false},
-		{"/dev/null", root + "/dev/null", false},
-		{"/dev/zero", root + "/dev/zero", false},
-		{"/dev/urandom", root + "/dev/urandom", false},
+		// A device can be written through a read-only mount; what is guarded are
+		// its mode, owner and times, which are the machine's.
+		{"/dev/null", root + "/dev/null", true},
+		{"/dev/zero", root + "/dev/zero", true},
+		{"/dev/urandom", root + "/dev/urandom", true},
 		{program, filepath.Join(root, "app", filepath.Base(program)), true},
 	}
 	for _, b := range binds {
@@ -191,7 +193,7 @@ func mountRoot(dir string) error {
 	if err := unix.Mount("tmp", root+"/tmp", "tmpfs", 0, "size=64m,mode=1777"); err != nil {
 		return fmt.Errorf("mount /tmp: %w", err)
 	}
-	if err := unix.Mount("proc", root+"/proc", "proc", 0, ""); err != nil {
+	if err := unix.Mount("proc", root+"/proc", "proc", unix.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("mount /proc: %w", err)
 	}
 	return nil

@@ -11,8 +11,9 @@ type CallInfo struct {
 
 // Calls lists the table of calls by number.
 func Calls() []CallInfo {
-	table := callTable()
-	list := make([]CallInfo, 0, len(table))
+	var table callTable
+	table.fill()
+	list := make([]CallInfo, 0, len(linuxCalls))
 	for nr := range uint32(len(linuxCalls)) {
 		if c := table[nr]; c != nil {
 			list = append(list, CallInfo{Nr: c.nr, Name: c.name, Subject: c.subject, Args: c.args})

@@ -2,6 +2,7 @@ package libos
 
 import (
 	"encoding/binary"
+	"math"
 
 	"golang.org/x/sys/unix"
 
@@ -111,6 +112,9 @@ func (t *Thread) getdents(a args, encode func(*world.Entry, int64) []byte) (uint
 	}
 	if !f.isDir() {
 		return 0, unix.ENOTDIR
+	}
+	if room > math.MaxInt32 {
+		return 0, unix.EINVAL
 	}
 	done := int64(0)
 	for {

@@ -9,6 +9,9 @@ import (
 // settable are the status flags that F_SETFL changes (SETFL_MASK of fs/fcntl.c).
 const settable = unix.O_APPEND | unix.O_NONBLOCK | unix.O_DIRECT | unix.O_NOATIME | unix.O_ASYNC
 
+// dupfdQuery is F_DUPFD_QUERY (include/uapi/linux/fcntl.h).
+const dupfdQuery = 1027
+
 // sysFcntl is fcntl(2) (do_fcntl of fs/fcntl.c). What the world has no use for
 // (leases, notification, seals, owners) is EINVAL.
 func sysFcntl(t *Thread, a args) (uint64, errno) {
@@ -19,7 +22,7 @@ func sysFcntl(t *Thread, a args) (uint64, errno) {
 	}
 	if f.flags&unix.O_PATH != 0 {
 		switch cmd { // check_fcntl_cmd()
-		case unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL:
+		case unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, dupfdQuery, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL:
 		default:
 			return 0, unix.EBADF
 		}
@@ -31,6 +34,12 @@ func sysFcntl(t *Thread, a args) (uint64, errno) {
 			return 0, unix.EINVAL
 		}
 		return p.add(f.retain(), int(uint32(arg)), cmd == unix.F_DUPFD_CLOEXEC)
+	case dupfdQuery: // f_dupfd_query()
+		other, e := p.files.getAny(int(int32(arg)))
+		if e == 0 && other == f {
+			return 1, 0
+		}
+		return 0, e
 	case unix.F_GETFD:
 		if d.cloexec {
 			return unix.FD_CLOEXEC, 0

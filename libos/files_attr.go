@@ -112,7 +112,9 @@ func (t *Thread) chown(dirfd int, addr uint64, uid, gid, flags uint32) (uint64, 
 func (p *Process) chownNode(n nodeRef, uid, gid, flags uint32) errno {
 	const keep = ^uint32(0)
 	if n.file == nil || n.file.world {
-		e := p.askNode(n, world.Request{Op: world.OpAccess, Mode: unix.W_OK, Flags: noFollow(flags&unix.AT_SYMLINK_NOFOLLOW != 0)})
+		// Times that are left alone are refused as an owner would be.
+		leave := [2]world.Time{{Omit: true}, {Omit: true}}
+		e := p.askNode(n, world.Request{Op: world.OpUtimens, Times: leave, Flags: noFollow(flags&unix.AT_SYMLINK_NOFOLLOW != 0)})
 		if e != 0 {
 			return e
 		}

@@ -68,6 +68,8 @@ func (t *Thread) sendfile(out, in int, at *int64, count uint64) (uint64, errno) 
 		count = uint64(limit - off)
 	}
 	switch {
+	case count == 0 && (from.isDir() || from.isNull()):
+		return 0, 0 // vfs_splice_read() looks at the length first
 	case from.isDir() || !from.seekable() || from.isNull():
 		return 0, unix.EINVAL
 	case to.flags&unix.O_APPEND != 0 && !to.isPipe():

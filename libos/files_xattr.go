@@ -16,12 +16,17 @@ const (
 	xattrPath xattrTarget = iota
 	xattrLink             // a path whose final link is not followed
 	xattrFD
+	xattrFDOrFolder // a descriptor or AT_FDCWD: path_setxattrat() and path_getxattrat()
 )
 
 // xattrNode finds the file of a call.
 func (t *Thread) xattrNode(kind xattrTarget, first uint64) errno {
-	if kind == xattrFD {
-		_, e := t.p.files.get(int(int32(first)))
+	fd := int(int32(first))
+	if kind == xattrFDOrFolder && fd == unix.AT_FDCWD {
+		return 0
+	}
+	if kind == xattrFD || kind == xattrFDOrFolder {
+		_, e := t.p.files.get(fd)
 		return e
 	}
 	n, e := t.p.node(unix.AT_FDCWD, first, false)
@@ -46,10 +51,6 @@ func (t *Thread) xattrName(addr uint64) errno {
 func noAttribute(kind xattrTarget) func(*Thread, args) (uint64, errno) {
 	return func(t *Thread, a args) (uint64, errno) {
 		e := t.xattrName(a[1])
-		if kind == xattrFD { // the descriptor is looked up before the name
-			_, bad := t.p.files.get(a.fd(0))
-			e = cmpErrno(bad, e)
-		}
 		if e == 0 {
 			e = t.xattrNode(kind, a[0])
 		}
@@ -60,11 +61,6 @@ func noAttribute(kind xattrTarget) func(*Thread, args) (uint64, errno) {
 // setAttribute makes setxattr.
 func setAttribute(kind xattrTarget) func(*Thread, args) (uint64, errno) {
 	return func(t *Thread, a args) (uint64, errno) {
-		if kind == xattrFD {
-			if _, e := t.p.files.get(a.fd(0)); e != 0 {
-				return 0, e
-			}
-		}
 		if a.uint(4)&^(unix.XATTR_CREATE|unix.XATTR_REPLACE) != 0 {
 			return 0, unix.EINVAL
 		}
@@ -92,10 +88,10 @@ func listAttributes(kind xattrTarget) func(*Thread, args) (uint64, errno) {
 var xattrCalls = []call{
 	{unix.SYS_SETXATTR, "setxattr", SubjectFiles, []Arg{argPath, {Name: "name", Kind: ArgString}, argBufIn, {Name: "size", Kind: ArgSize}, argFlags}, setAttribute(xattrPath)},
 	{unix.SYS_LSETXATTR, "lsetxattr", SubjectFiles, []Arg{argPath, {Name: "name", Kind: ArgString}, argBufIn, {Name: "size", Kind: ArgSize}, argFlags}, setAttribute(xattrLink)},
-	{unix.SYS_FSETXATTR, "fsetxattr", SubjectFiles, []Arg{argFD, {Name: "name", Kind: ArgString}, argBufIn, {Name: "size", Kind: ArgSize}, argFlags}, setAttribute(xattrFD)},
+	{unix.SYS_FSETXATTR, "fsetxattr", SubjectFiles, []Arg{argFD, {Name: "name", Kind: ArgString}, argBufIn, {Name: "size", Kind: ArgSize}, argFlags}, setAttribute(xattrFDOrFolder)},
 	{unix.SYS_GETXATTR, "getxattr", SubjectFiles, []Arg{argPath, {Name: "name", Kind: ArgString}, argBufOut, {Name: "size", Kind: ArgSize}}, noAttribute(xattrPath)},
 	{unix.SYS_LGETXATTR, "lgetxattr", SubjectFiles, []Arg{argPath, {Name: "name", Kind: ArgString}, argBufOut, {Name: "size", Kind: ArgSize}}, noAttribute(xattrLink)},
-	{unix.SYS_FGETXATTR, "fgetxattr", SubjectFiles, []Arg{argFD, {Name: "name", Kind: ArgString}, argBufOut, {Name: "size", Kind: ArgSize}}, noAttribute(xattrFD)},
+	{unix.SYS_FGETXATTR, "fgetxattr", SubjectFiles, []Arg{argFD, {Name: "name", Kind: ArgString}, argBufOut, {Name: "size", Kind: ArgSize}}, noAttribute(xattrFDOrFolder)},
 	{unix.SYS_LISTXATTR, "listxattr", SubjectFiles, []Arg{argPath, argBufOut, {Name: "size", Kind: ArgSize}}, listAttributes(xattrPath)},
 	{unix.SYS_LLISTXATTR, "llistxattr", SubjectFiles, []Arg{argPath, argBufOut, {Name: "size", Kind: ArgSize}}, listAttributes(xattrLink)},
 	{unix.SYS_FLISTXATTR, "flistxattr", SubjectFiles, []Arg{argFD, argBufOut, {Name: "size", Kind: ArgSize}}, listAttributes(xattrFD)},

@@ -52,6 +52,7 @@ func (p *Process) buffer(addr, length uint64, access Prot) *buffers {
 // cut there.
 func (p *Process) importIovec(addr, count uint64, access Prot) (*buffers, errno) {
 	b := &buffers{p: p, access: access}
+	count = uint64(uint32(count)) // nr_segs is an unsigned int
 	if count == 0 {
 		return b, 0
 	}

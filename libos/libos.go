@@ -82,6 +82,7 @@ type Thread struct {
 
 	clearTID   uint64 // set_tid_address
 	robustList uint64 // set_robust_list
+	noSIGPIPE  bool   // RWF_NOSIGNAL of the call under way
 	sigThread         // mask, pending, alternate stack: signals.go
 }
 

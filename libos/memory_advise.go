@@ -207,6 +207,11 @@ func (p *Process) mlock(start, length uint64, lock, present bool) errno {
 	length = pageUp(length + start%PageSize)
 	start &^= PageSize - 1
 	end := start + length
+	if lock {
+		if e := p.mayLock(start, length); e != 0 {
+			return e
+		}
+	}
 	if end < start {
 		return syscall.EINVAL
 	}
@@ -224,6 +229,22 @@ func (p *Process) mlock(start, length uint64, lock, present bool) errno {
 	return 0
 }
 
+// mayLock is the check of RLIMIT_MEMLOCK (can_do_mlock and do_mlock in
+// mm/mlock.c). What is locked already counts once.
+func (p *Process) mayLock(start, length uint64) errno {
+	limit := p.limit(unix.RLIMIT_MEMLOCK)
+	if limit == 0 {
+		return syscall.EPERM
+	}
+	locked := p.mapped(func(r *region) bool {
+		return r.flags&regionLocked != 0 && (r.start >= start+length || r.end <= start)
+	})
+	if limit != unlimited && (length > limit || locked > limit-length) {
+		return syscall.ENOMEM
+	}
+	return 0
+}
+
 func (r *region) mark(locked bool) {
 	r.flags &^= regionLocked
 	if locked {
@@ -236,6 +257,11 @@ func sysMlockall(t *Thread, a args) (uint64, errno) {
 	flags := a.uint(0)
 	if flags == 0 || flags == onFault || flags&^(unix.MCL_CURRENT|unix.MCL_FUTURE|onFault) != 0 {
 		return 0, syscall.EINVAL
+	}
+	if limit := t.p.limit(unix.RLIMIT_MEMLOCK); limit == 0 {
+		return 0, syscall.EPERM
+	} else if flags&unix.MCL_CURRENT != 0 && limit < t.p.mapped(func(*region) bool { return true }) {
+		return 0, syscall.ENOMEM
 	}
 	t.p.lockAll(flags&unix.MCL_CURRENT != 0, flags&unix.MCL_FUTURE != 0)
 	return 0, 0

@@ -68,6 +68,9 @@ func sysMmap(t *Thread, a args) (uint64, errno) {
 		if !m.has(unix.MAP_ANONYMOUS) {
 			return 0, syscall.EINVAL
 		}
+		if size := m.flags >> unix.MAP_HUGE_SHIFT & unix.MAP_HUGE_MASK; size != 0 && size != 21 && size != 30 {
+			return 0, syscall.EINVAL // no such pages (hstate_sizelog)
+		}
 		return 0, syscall.ENOMEM // there is no pool of huge pages
 	}
 	if writableCode(m.prot) {

@@ -81,12 +81,13 @@ func (t *Thread) rename(oldFD int, oldAddr uint64, newFD int, newAddr uint64, fl
 		// The folder of the old path is looked up before the new path.
 		return 0, cmpErrno(p.parentError(dir, oldName), e)
 	}
-	if flags&(unix.RENAME_EXCHANGE|unix.RENAME_WHITEOUT) != 0 {
-		return 0, p.renameOther(dir, oldName, dir2, newName, flags)
-	}
 	r := world.Request{Op: world.OpRename, Dir: dir, Path: oldName, Dir2: dir2, Path2: newName}
-	if flags&unix.RENAME_NOREPLACE != 0 {
-		r.Flags = world.RenameNoReplace
+	for _, f := range [][2]uint32{
+		{unix.RENAME_NOREPLACE, world.RenameNoReplace}, {unix.RENAME_EXCHANGE, world.RenameExchange}, {unix.RENAME_WHITEOUT, world.RenameWhiteout},
+	} {
+		if flags&f[0] != 0 {
+			r.Flags |= f[1]
+		}
 	}
 	return 0, p.ask(r).Errno
 }
@@ -97,21 +98,6 @@ func cmpErrno(first, second errno) errno {
 		return first
 	}
 	return second
-}
-
-// renameOther answers the flags that a file system may refuse (renameat2(2):
-// EINVAL), after the paths.
-func (p *Process) renameOther(dir world.Handle, name string, dir2 world.Handle, name2 string, flags uint32) errno {
-	r := p.ask(world.Request{Op: world.OpStat, Dir: dir, Path: name, Flags: world.NoFollow})
-	if r.Errno != 0 {
-		return r.Errno
-	}
-	if flags&unix.RENAME_EXCHANGE != 0 {
-		if r = p.ask(world.Request{Op: world.OpStat, Dir: dir2, Path: name2, Flags: world.NoFollow}); r.Errno != 0 {
-			return r.Errno
-		}
-	}
-	return unix.EINVAL
 }
 
 // parent is the folder part of a path, to be resolved from the same place.

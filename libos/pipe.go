@@ -47,8 +47,11 @@ func sysPipe2(t *Thread, a args) (uint64, errno) { return t.makePipe(a[0], a.int
 // makePipe is do_pipe2() of fs/pipe.c.
 func (t *Thread) makePipe(addr uint64, flags int32) (uint64, errno) {
 	p := t.p
-	if flags&^(unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_DIRECT) != 0 {
+	if flags&^(unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_DIRECT|unix.O_EXCL) != 0 {
 		return 0, unix.EINVAL
+	}
+	if flags&unix.O_EXCL != 0 { // O_NOTIFICATION_PIPE
+		return 0, unix.ENOPKG
 	}
 	cloexec, status := flags&unix.O_CLOEXEC != 0, flags&(unix.O_NONBLOCK|unix.O_DIRECT)
 	first, e := p.room(0)
@@ -155,8 +158,7 @@ func (e *pipeEnd) write(t *Thread, f *openFile, b *buffers, _ int64) (int, errno
 	total := 0
 	for b.left > 0 {
 		if pp.readers == 0 {
-			t.raise(int(unix.SIGPIPE))
-			return partial(total, unix.EPIPE)
+			return partial(total, t.brokenPipe())
 		}
 		room := pp.capacity - pp.length
 		if room == 0 || total == 0 && b.left <= pipeAtomic && uint64(room) < b.left {

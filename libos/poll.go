@@ -152,6 +152,9 @@ func (t *Thread) poll2(addr uint64, count uint32, timeout time.Duration) (uint64
 		list[i] = x
 	}
 	n, e := t.pollFor(list, timeout)
+	if !accessOK(addr, uint64(len(raw))) { // of no entries
+		return 0, unix.EFAULT
+	}
 	for i := range list {
 		binary.LittleEndian.PutUint16(raw[i*pollfdSize+6:], uint16(list[i].revents))
 		at := addr + uint64(i*pollfdSize+6)

@@ -46,6 +46,9 @@ func sysGetpgid(_ *Thread, a args) (uint64, errno) {
 // sysSetpgid refuses: a session's leader stays in its group.
 func sysSetpgid(_ *Thread, a args) (uint64, errno) {
 	pid, group := a.int(0), a.int(1)
+	if group == 0 {
+		group = pid
+	}
 	switch {
 	case group < 0:
 		return 0, syscall.EINVAL

@@ -111,7 +111,7 @@ func (t *Thread) setScheduler(pid, policy int32, param uint64) errno {
 	}
 	priority := binary.LittleEndian.Uint32(raw[:])
 	switch policy {
-	case schedNormal, schedBatch, schedIdle, schedExt:
+	case schedNormal, schedBatch, schedIdle: // SCHED_EXT is an option of the kernel's build
 		if priority != 0 {
 			return syscall.EINVAL
 		}
@@ -159,14 +159,14 @@ func sysSchedInterval(t *Thread, a args) (uint64, errno) {
 	case other(pid):
 		return 0, syscall.ESRCH
 	}
-	return 0, t.p.writeTimespec(a[1], kernelTick)
+	return 0, t.p.writeTimespec(a[1], 0) // a slice of less than a tick (get_rr_interval_fair)
 }
 
 // sysGetaffinity is sched_getaffinity(2), which returns the bytes written.
 func sysGetaffinity(t *Thread, a args) (uint64, errno) {
 	mask := t.p.ident.affinity
 	length := a.uint(1)
-	if uint64(length)*8 < uint64(max(t.p.cfg.Platform.CPUs, 1)) || length%8 != 0 {
+	if length*8 < uint32(max(t.p.cfg.Platform.CPUs, 1)) || length%8 != 0 {
 		return 0, syscall.EINVAL
 	}
 	if other(a.int(0)) {

@@ -21,7 +21,8 @@ const (
 	rwfNoappend  = 0x20
 	rwfAtomic    = 0x40
 	rwfDontcache = 0x80
-	rwfKnown     = 0xff
+	rwfNosignal  = 0x100
+	rwfKnown     = 0x1ff
 )
 
 // transfer is one call of the read or write family under way.
@@ -178,7 +179,17 @@ func (t *Thread) vector(a args, off int64, own, writes bool, flags int32) (uint6
 		x.f.flags |= unix.O_NONBLOCK // nothing waits, so nobody sees it
 		defer func() { x.f.flags &^= unix.O_NONBLOCK }()
 	}
+	t.noSIGPIPE = flags&rwfNosignal != 0
+	defer func() { t.noSIGPIPE = false }()
 	return x.run(t, b)
+}
+
+// brokenPipe is what happens to a writer whom nobody reads.
+func (t *Thread) brokenPipe() errno {
+	if !t.noSIGPIPE {
+		t.raise(int(unix.SIGPIPE))
+	}
+	return unix.EPIPE
 }
 
 // setFlags checks the RWF_ flags (kiocb_set_rw_flags in include/linux/fs.h).
@@ -199,6 +210,7 @@ func (x *transfer) setFlags(flags int32) errno {
 		return unix.EINVAL
 	}
 	_, host := x.f.obj.(*hostFile)
+	host = host && x.f.mount != world.MountTmp.String() // tmpfs has neither (mm/shmem.c)
 	_, inPipe := x.f.obj.(*pipeEnd)
 	if flags&rwfNowait != 0 && !host && !inPipe || flags&rwfDontcache != 0 && !host || flags&rwfAtomic != 0 {
 		return unix.EOPNOTSUPP // FMODE_NOWAIT, FOP_DONTCACHE, FMODE_CAN_ATOMIC_WRITE

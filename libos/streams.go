@@ -229,7 +229,7 @@ func (s *stream) write(t *Thread, f *openFile, b *buffers, off int64) (int, errn
 		case unix.EAGAIN:
 			e = s.awaitRoom(t, f, total)
 		case unix.EPIPE:
-			t.raise(int(unix.SIGPIPE))
+			e = t.brokenPipe()
 		}
 		if e != 0 {
 			return partial(total, e)

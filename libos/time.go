@@ -51,9 +51,12 @@ func clockOf(id int32) (clockKind, time.Duration) {
 	case unix.CLOCK_PROCESS_CPUTIME_ID, unix.CLOCK_THREAD_CPUTIME_ID:
 		return clockCPU, 1
 	}
-	const cpuClockSched, perThread = 2, 4
+	const cpuClockSched = 2
 	if id < 0 && id&3 <= cpuClockSched {
 		if pid := ^id >> 3; pid == 0 || pid == guestPID {
+			if id&3 != cpuClockSched {
+				return clockCPU, kernelTick // counted in ticks
+			}
 			return clockCPU, 1
 		}
 	}
@@ -131,20 +134,25 @@ func sysClockGetres(t *Thread, a args) (uint64, errno) {
 
 // sysClockSettime refuses: the world's clock is not the payload's to set.
 func sysClockSettime(t *Thread, a args) (uint64, errno) {
-	if id := a.int(0); id != unix.CLOCK_REALTIME {
-		if kind, _ := clockOf(id); kind == clockCPU && id < 0 {
-			return 0, syscall.EPERM
-		}
+	id := a.int(0)
+	if id > 0 {
 		return 0, syscall.EINVAL
 	}
 	words, e := t.p.readWords(a[1], 2)
 	if e != 0 {
 		return 0, e
 	}
-	if int64(words[0]) < 0 || words[1] >= uint64(time.Second) {
+	if kind, _ := clockOf(id); kind == clockNone || id == 0 && !settable64(words[0], words[1]) {
 		return 0, syscall.EINVAL
 	}
 	return 0, syscall.EPERM
+}
+
+// settable64 says whether a time is one that a clock can be set to: after 1970,
+// and 30 years before the end of ktime_t (timespec64_valid_settod).
+func settable64(sec, nsec uint64) bool {
+	const end = math.MaxInt64/int64(time.Second) - 30*365*24*3600
+	return sec < uint64(end) && nsec < uint64(time.Second)
 }
 
 func sysGettimeofday(t *Thread, a args) (uint64, errno) {
@@ -162,6 +170,7 @@ func sysGettimeofday(t *Thread, a args) (uint64, errno) {
 
 // sysSettimeofday refuses like clock_settime.
 func sysSettimeofday(t *Thread, a args) (uint64, errno) {
+	valid := true
 	if a[0] != 0 {
 		words, e := t.p.readWords(a[0], 2)
 		if e != 0 {
@@ -170,12 +179,16 @@ func sysSettimeofday(t *Thread, a args) (uint64, errno) {
 		if words[1] > 1_000_000 {
 			return 0, syscall.EINVAL
 		}
+		valid = settable64(words[0], 1000*words[1])
 	}
 	if a[1] != 0 {
 		var tz [8]byte
 		if e := t.p.readStruct(a[1], tz[:]); e != 0 {
 			return 0, e
 		}
+	}
+	if !valid {
+		return 0, syscall.EINVAL
 	}
 	return 0, syscall.EPERM
 }
@@ -201,9 +214,12 @@ func sysNanosleep(t *Thread, a args) (uint64, errno) {
 func sysClockNanosleep(t *Thread, a args) (uint64, errno) {
 	id, flags := a.int(0), a.uint(1)
 	kind, _ := clockOf(id)
+	const perThread, clockFD, idMask = 4, 3, 7
 	switch {
-	case kind == clockNone:
+	case kind == clockNone && id >= 0:
 		return 0, syscall.EINVAL
+	case id < 0 && id&idMask == clockFD:
+		return 0, syscall.EOPNOTSUPP // a device's clock, open or not
 	case id == unix.CLOCK_THREAD_CPUTIME_ID, id == unix.CLOCK_MONOTONIC_RAW,
 		id == unix.CLOCK_REALTIME_COARSE, id == unix.CLOCK_MONOTONIC_COARSE:
 		return 0, syscall.EOPNOTSUPP // ENOTSUP: nobody can sleep on them
@@ -211,6 +227,9 @@ func sysClockNanosleep(t *Thread, a args) (uint64, errno) {
 	d, e := t.p.readTimespec(a[2])
 	if e != 0 {
 		return 0, e
+	}
+	if kind == clockNone || id < 0 && id&perThread != 0 { // posix_cpu_nsleep: a thread never waits for its own clock
+		return 0, syscall.EINVAL
 	}
 	if flags&unix.TIMER_ABSTIME == 0 {
 		return 0, t.sleep(d, a[3])

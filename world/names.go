@@ -86,7 +86,7 @@ func (s *Server) rmdir(r *Request) errno {
 
 // rename is renameat2(2) (Linux: do_renameat2, vfs_rename).
 func (s *Server) rename(r *Request) errno {
-	if r.Flags&^RenameNoReplace != 0 {
+	if r.Flags&^(RenameNoReplace|RenameExchange|RenameWhiteout) != 0 {
 		return unix.EINVAL
 	}
 	noReplace := r.Flags&RenameNoReplace != 0
@@ -109,11 +109,13 @@ func (s *Server) rename(r *Request) errno {
 	case from.dir.mount.readOnly:
 		return unix.EROFS
 	}
-	return s.move(from, to, noReplace)
+	return s.move(from, to, r.Flags)
 }
 
-// move renames between two places of one writable mount.
-func (s *Server) move(from, to place, noReplace bool) errno {
+// move renames between two places of one writable mount. Exchanges and
+// whiteouts are refused last, as by a file system without them (renameat2(2)).
+func (s *Server) move(from, to place, flags uint32) errno {
+	noReplace, exchange := flags&RenameNoReplace != 0, flags&RenameExchange != 0
 	old, e := from.dir.find(from.name)
 	if e != 0 {
 		return e
@@ -121,24 +123,33 @@ func (s *Server) move(from, to place, noReplace bool) errno {
 	target, e := to.dir.find(to.name)
 	exists := e == 0
 	switch {
-	case !exists && e != unix.ENOENT:
+	case !exists && (e != unix.ENOENT || exchange):
 		return e
 	case exists && noReplace:
 		return unix.EEXIST
-	case old.kind != KindDir && (from.slash || to.slash):
+	case old.kind != KindDir && (from.slash || to.slash && !exchange):
+		return unix.ENOTDIR
+	case exchange && target.kind != KindDir && to.slash:
 		return unix.ENOTDIR
 	case old.kind == KindDir && from.holds(to.dir):
 		return unix.EINVAL
 	case exists && target.kind == KindDir && to.holds(from.dir):
+		if exchange {
+			return unix.EINVAL
+		}
 		return unix.ENOTEMPTY
 	case exists && old.stat.Ino == target.stat.Ino: // one file, or two names of it
 		return 0
 	case !exists && to.dir.gone:
 		return unix.ENOENT
+	case exchange:
+		return unix.EINVAL
 	case exists && old.kind == KindDir && target.kind != KindDir:
 		return unix.ENOTDIR
 	case exists && old.kind != KindDir && target.kind == KindDir:
 		return unix.EISDIR
+	case flags&RenameWhiteout != 0:
+		return unix.EINVAL
 	}
 	var replaced *node
 	if exists {

@@ -40,7 +40,7 @@ const (
 	OpMkdir       // Mode
 	OpUnlink      // remove a file's name
 	OpRmdir       // remove an empty folder
-	OpRename      // Dir, Path to Dir2, Path2; Flags: RenameNoReplace
+	OpRename      // Dir, Path to Dir2, Path2; Flags: Rename...
 	OpTruncate    // Size; on an open file (Path empty) or by path
 	OpGrow        // make room so that open file Dir may have Size bytes, to write from Offset on -> Size granted (less when the quota ends it, ENOSPC when none beyond Offset)
 	OpAllocate    // fallocate: Flags as fallocate(2), Offset, Size
@@ -64,6 +64,8 @@ const Root Handle = 0
 const (
 	NoFollow        uint32 = 1 << 0 // do not follow a final link
 	RenameNoReplace uint32 = 1 << 1 // RENAME_NOREPLACE of renameat2(2)
+	RenameExchange  uint32 = 1 << 2 // RENAME_EXCHANGE: checked, then refused (EINVAL)
+	RenameWhiteout  uint32 = 1 << 3 // RENAME_WHITEOUT: the same
 )
 
 // Request is one question to the world. Which fields count is said at each Op.

@@ -129,8 +129,12 @@ func faultArgs() [][]string {
 	return words(names...)
 }
 
-// Cases lists every case: the programs of ours with each C library, then the
-// commands of others.
+// gridSample is which lines of the grid are among the cases: they run on every
+// KVM, and twice on Linux. TestCellAnswersTheGridAsLinux runs all.
+const gridSample = 16
+
+// Cases lists every case: the programs of ours with each C library, a sample of
+// the grid, then the commands of others.
 func Cases() []Case {
 	var cases []Case
 	for _, s := range subjects {
@@ -153,6 +157,9 @@ func Cases() []Case {
 		}
 	}
 	cases = append(cases, stepsCases()...)
+	for _, g := range Grids(gridSample) {
+		cases = append(cases, g.Case)
+	}
 	return append(cases, commands()...)
 }
 

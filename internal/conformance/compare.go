@@ -19,6 +19,11 @@ func Compare(c Case, linux, cell Result) []string {
 			differences = append(differences, what+":\n"+lineDiff(want, got))
 		}
 	}
+	if c.Program.Subject == gridSubject {
+		lines, _ := gridLines(linux.Stdout, cell.Stdout)
+		cellOut = linux.Stdout
+		differences = append(differences, lines...)
+	}
 	note("standard output", linux.Stdout, cellOut)
 	note("standard error", linux.Stderr, cell.Stderr)
 	note("exit status", fmt.Sprint(linux.Status), fmt.Sprint(cell.Status))

@@ -16,7 +16,7 @@ var neverRun = map[string]string{"exit": endsProgram, "exit_group": endsProgram,
 
 func TestEveryCallOfTheTableHasLines(t *testing.T) {
 	lines := map[string]int{}
-	for _, g := range Grids() {
+	for _, g := range Grids(1) {
 		for line := range strings.Lines(g.In["cases"]) {
 			fields := strings.SplitN(line, " ", 10)
 			name, _, _ := strings.Cut(fields[9], "(")
@@ -46,7 +46,7 @@ func TestCellAnswersTheGridAsLinux(t *testing.T) {
 	cell := Cell{Spaceos: shared.spaceos, Options: []string{"--memory", "256MiB", "--timeout", "300s"}}
 	lines, different := 0, 0
 	used, left := map[string]int{}, map[string]int{}
-	for _, g := range Grids() {
+	for _, g := range Grids(1) {
 		t.Run(g.Name, func(t *testing.T) {
 			want := native(t, g.Case)
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)

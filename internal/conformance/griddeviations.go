@@ -19,13 +19,14 @@ const (
 	noNotification = "nobody is told of changes, holds leases or advises a disk in a cell"
 	sizesCount     = "a quota counts a file's size, holes included, and a file is at most as long as ext4 has them"
 	noPIFutex      = "futexes that hand on priority are for several threads"
+	ownMounts      = "each of a world's folders is a file system of its own"
 	noSuchOption   = "options about capabilities, children, checkpoints and processors' faults are of no use in a cell"
 	ownMemory      = "a cell has the memory it was given, the machine has more"
 )
 
 // gridDeviations are all of them.
 var gridDeviations = []gridDeviation{
-	{`^[lf]?(get|set|remove)xattr\(`, `.*`, `^EOPNOTSUPP$`, noAttributes},
+	{`^[lf]?(get|set|remove)xattr\(`, `^([0-9].*|ENODATA|EPERM|EROFS|EINVAL|ENOSPC)$`, `^EOPNOTSUPP$`, noAttributes},
 	{`^(symlink|link|mknod)(at)?\(`, `^0$`, `^EPERM$`, noNewNames},
 	{`^mmap\(.*prot=(-1|2\^31-1),`, `^address$`, `^EACCES$`, writeOrExecute},
 	{`^mmap\(.*prot=3, flags=(1|3|1<<0), fd=rdwr,`, `^(address|arena.*)$`, `^ENODEV$`, noSharedFiles},
@@ -34,7 +35,8 @@ var gridDeviations = []gridDeviation{
 	{`^ioctl\(`, `.*`, `^ENOTTY$`, noNotification},
 	{`^(p?write(64|v|v2)?|f?truncate|fallocate)\(.*=(2\^31|2\^32|2\^62|2\^63-1)`, `^(0|16|ENOSPC)$`, `^(ENOSPC|EFBIG)$`, sizesCount},
 	{`^open(at)?\(.*flags=0x410002,`, `^16$`, `^EOPNOTSUPP$`, noNewNames},
-	{`^renameat2\(.*flags=(4|5|1<<2)\)`, `^0$`, `^EINVAL$`, noNewNames},
+	{`^renameat2\(.*flags=(2|4|5|1<<2)\)`, `^0$`, `^EINVAL$`, noExchange},
+	{`^copy_file_range\(fd_in=in-text, .*fd_out=(write-only|append),`, `^16`, `^EXDEV$`, ownMounts},
 	{`^futex\(.*op=(5|6|7|8|11|12|13)(\+128|\+256)?,`, `.*`, `^ENOSYS$`, noPIFutex},
 	{`^(arch_)?prctl\(`, `.*`, `^EINVAL$`, noSuchOption},
 }

@@ -3,6 +3,8 @@ package conformance
 import (
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"spaceos/libos"
 )
 
@@ -29,34 +31,51 @@ func resultOf(name string) byte {
 }
 
 // remade says what c/grid.c makes anew after a call that succeeded: f files and
-// descriptors, d descriptors alone, m memory, s signals, p what else the
-// process keeps; "-" nothing. A call that is not named here may have changed
+// descriptors, d descriptors alone, w contents and positions alone, c nothing
+// but closes the descriptor that was returned, m memory, s signals, p what else
+// the process keeps; "-" nothing. A call that is not named here may have changed
 // anything.
-func remade(c libos.CallInfo) string {
-	switch name := c.Name; {
-	case strings.HasPrefix(name, "clock_"), strings.HasPrefix(name, "sched_"), strings.Contains(name, "stat") && name != "set_robust_list":
+func remade(l gridLine) string {
+	name := l.call.Name
+	switch {
+	case strings.HasPrefix(name, "clock_"), strings.HasPrefix(name, "sched_"), strings.Contains(name, "stat"):
 		return "-"
-	default:
-		switch name {
-		case "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getcwd", "poll", "ppoll", "select", "pselect6",
-			"getpid", "gettid", "getppid", "getpgrp", "getpgid", "getsid", "getuid", "getgid", "geteuid", "getegid", "getresuid",
-			"getresgid", "getgroups", "uname", "getrusage", "sysinfo", "times", "getcpu", "getrandom", "time", "gettimeofday",
-			"nanosleep", "getrlimit", "getpriority", "rt_sigpending", "sync", "fsync", "fdatasync", "syncfs", "futex", "getxattr",
-			"pread64", "preadv", "preadv2", "fadvise64", "mincore", "msync":
-			return "-"
-		case "read", "readv", "lseek", "dup", "dup2", "dup3", "close", "close_range", "getdents", "getdents64", "pipe", "pipe2",
-			"fcntl", "ioctl", "flock", "readahead":
-			return "d"
-		case "mmap", "mprotect", "munmap", "brk", "mremap", "madvise", "mlock", "munlock", "mlock2", "mlockall", "munlockall":
-			return "m"
-		case "umask", "personality", "prctl", "arch_prctl", "set_robust_list", "set_tid_address", "setrlimit", "prlimit64":
-			return "p"
-		case "kill", "tkill", "tgkill", "rt_sigaction", "rt_sigprocmask", "sigaltstack", "rt_sigtimedwait":
-			return "s"
+	case strings.HasPrefix(name, "open") && l.arg("flags").v&(unix.O_CREAT|unix.O_TRUNC|unix.O_TMPFILE&^unix.O_DIRECTORY) == 0:
+		return "c"
+	case name == "fcntl":
+		return remadeFcntl(uint32(l.arg("cmd").v))
+	}
+	for _, by := range remadeBy {
+		if strings.Contains(by.names, " "+name+" ") {
+			return by.what
 		}
 	}
-	if c.Subject == libos.SubjectFiles {
+	if l.call.Subject == libos.SubjectFiles {
 		return "f"
 	}
 	return "fmsp"
+}
+
+func remadeFcntl(cmd uint32) string {
+	switch cmd {
+	case unix.F_DUPFD, unix.F_DUPFD_CLOEXEC:
+		return "c"
+	case unix.F_GETFD, unix.F_GETFL, unix.F_GETLK, unix.F_OFD_GETLK, 1027, 1034, 1032:
+		return "-"
+	}
+	return "d"
+}
+
+// remadeBy lists the calls that change little.
+var remadeBy = []struct{ what, names string }{
+	{"-", " access faccessat faccessat2 readlink readlinkat getcwd poll ppoll select pselect6 getpid gettid getppid getpgrp getpgid getsid " +
+		"getuid getgid geteuid getegid getresuid getresgid getgroups uname getrusage sysinfo times getcpu getrandom time gettimeofday " +
+		"nanosleep getrlimit getpriority rt_sigpending sync fsync fdatasync syncfs futex getxattr lgetxattr fgetxattr listxattr llistxattr " +
+		"flistxattr pread64 preadv preadv2 fadvise64 mincore msync readahead sync_file_range utime utimes utimensat futimesat "},
+	{"c", " dup "},
+	{"w", " read readv write writev pwrite64 pwritev pwritev2 lseek getdents getdents64 sendfile copy_file_range "},
+	{"d", " dup2 dup3 close close_range pipe pipe2 ioctl flock "},
+	{"m", " mmap mprotect munmap brk mremap madvise mlock munlock mlock2 mlockall munlockall "},
+	{"p", " umask personality prctl arch_prctl set_robust_list set_tid_address setrlimit prlimit64 "},
+	{"s", " kill tkill tgkill rt_sigaction rt_sigprocmask sigaltstack rt_sigtimedwait "},
 }

@@ -135,6 +135,8 @@ static void empty(const char *path)
 	CALL3(SYS_close, fd, 0, 0);
 }
 
+static const char content[] = "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr";
+
 static void make_files(void)
 {
 	MADE(CALL3(SYS_chdir, root, 0, 0));
@@ -143,7 +145,6 @@ static void make_files(void)
 	MADE(CALL3(SYS_mkdir, "dir", 0755, 0));
 	MADE(CALL3(SYS_mkdir, "full", 0755, 0));
 	MADE(CALL3(SYS_mkdir, "full/inner", 0755, 0));
-	static const char content[] = "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr";
 	for (int i = 0; i < 2; i++) {
 		long fd = MADE(CALL3(SYS_open, i ? "other" : "file", O_WRONLY | O_CREAT | O_EXCL, 0644));
 		MADE(CALL3(SYS_write, fd, content, 100 >> i));
@@ -179,6 +180,23 @@ static void make_fds(void)
 	CALL3(SYS_close, 15, 0, 0);
 	open_at("/in/text", O_RDONLY, 14);
 	open_at("/etc/passwd", O_RDONLY, 15);
+}
+
+// make_contents undoes reads and writes: contents, positions and the pipe.
+static void make_contents(void)
+{
+	char scrap[4096];
+	CALL3(SYS_ftruncate, 5, 0, 0);
+	MADE(CALL4(SYS_pwrite64, 5, content, 100, 0));
+	CALL3(SYS_ftruncate, 6, 0, 0);
+	MADE(CALL3(SYS_write, 6, content, 50)); // appends
+	for (int fd = 3; fd <= 7; fd++)
+		MADE(CALL3(SYS_lseek, fd, 0, SEEK_SET));
+	CALL3(SYS_lseek, 14, 0, SEEK_SET);
+	CALL3(SYS_lseek, 15, 0, SEEK_SET);
+	while (CALL3(SYS_read, 10, scrap, sizeof scrap) > 0)
+		;
+	MADE(CALL3(SYS_write, 11, image, 40));
 }
 
 static void map_page(int page, int pages, int prot, int flags, int fd)
@@ -243,6 +261,7 @@ static void make(const char *what)
 		switch (*what) {
 		case 'f': make_files(); make_fds(); break;
 		case 'd': make_fds(); break;
+		case 'w': make_contents(); break;
 		case 'm': make_memory(); break;
 		case 's': make_signals(); break;
 		case 'p': make_process(); break;
@@ -338,6 +357,8 @@ static void line(char *p)
 		make("m"), fill();
 	result(kind, ret);
 	word("\n");
+	if (*what == 'c' && done && ret > 15)
+		CALL3(SYS_close, ret, 0, 0);
 	if (done || nr == SYS_brk)
 		make(what);
 }
@@ -352,9 +373,12 @@ static void leave_privileges(void)
 	uint32_t data[6] = {0x1e, 0x1e, 0}; // DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID
 	raw(SYS_setsid, 0, 0, 0, 0, 0, 0);
 	raw(SYS_setgroups, 0, 0, 0, 0, 0, 0);
-	struct rlimit limits[] = {{1024, 4096}, {0, 0}};
+	// What a cell starts with; the machine's own depend on its memory.
+	struct rlimit limits[] = {{1024, 4096}, {0, 0}, {1024, 1024}};
 	setrlimit(RLIMIT_NOFILE, &limits[0]);
 	setrlimit(RLIMIT_CORE, &limits[1]);
+	setrlimit(RLIMIT_NPROC, &limits[2]);
+	setrlimit(RLIMIT_SIGPENDING, &limits[2]);
 	for (int i = 0; i < 64; i++)
 		CALL3(SYS_prctl, PR_CAPBSET_DROP, i, 0);
 	CALL3(SYS_capset, &header, data, 0);

@@ -375,6 +375,7 @@ static void leave_privileges(void)
 	raw(SYS_setgroups, 0, 0, 0, 0, 0, 0);
 	// What a cell starts with; the machine's own depend on its memory.
 	struct rlimit limits[] = {{1024, 4096}, {0, 0}, {1024, 1024}};
+	setpriority(PRIO_PROCESS, 0, 0);
 	setrlimit(RLIMIT_NOFILE, &limits[0]);
 	setrlimit(RLIMIT_CORE, &limits[1]);
 	setrlimit(RLIMIT_NPROC, &limits[2]);

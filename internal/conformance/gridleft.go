@@ -29,7 +29,7 @@ func (l gridLine) arg(name string) value {
 // leftOut says why a line is not run, "" if it is.
 func leftOut(l gridLine) string {
 	switch name := l.call.Name; name {
-	case "exit", "exit_group":
+	case "exit", "exit_group", "rt_sigreturn":
 		return endsProgram
 	case "kill", "tkill", "tgkill":
 		return leftOutKill(l)

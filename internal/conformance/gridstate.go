@@ -77,5 +77,5 @@ var remadeBy = []struct{ what, names string }{
 	{"d", " dup2 dup3 close close_range pipe pipe2 ioctl flock "},
 	{"m", " mmap mprotect munmap brk mremap madvise mlock munlock mlock2 mlockall munlockall "},
 	{"p", " umask personality prctl arch_prctl set_robust_list set_tid_address setrlimit prlimit64 "},
-	{"s", " kill tkill tgkill rt_sigaction rt_sigprocmask sigaltstack rt_sigtimedwait "},
+	{"s", " alarm setitimer timer_create rt_sigqueueinfo rt_tgsigqueueinfo kill tkill tgkill rt_sigaction rt_sigprocmask sigaltstack rt_sigtimedwait "},
 }

@@ -232,6 +232,9 @@ static void make_signals(void)
 {
 	unsigned long all = -1L;
 	long none[3] = {0, SS_DISABLE, 0};
+	unsigned long never[4] = {0};
+	for (int which = 0; which < 3; which++)
+		CALL3(SYS_setitimer, which, never, 0);
 	MADE(CALL4(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, 8));
 	for (int sig = 1; sig <= 64; sig++) {
 		unsigned long action[4] = {(unsigned long)SIG_IGN, 0x04000000, 0, 0};
@@ -342,6 +345,8 @@ static void line(char *p)
 		a[i] = argument(&p);
 	fill();
 	long ret = raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (nr == SYS_timer_create && ret == 0)
+		CALL3(SYS_timer_delete, *(int *)a[2], 0, 0);
 	if (nr == SYS_arch_prctl)
 		CALL3(SYS_arch_prctl, ARCH_SET_FS, fs0, 0);
 	text(p, strchr(p, '\n') - p);

@@ -46,7 +46,8 @@ func TestCellAnswersTheGridAsLinux(t *testing.T) {
 	cell := Cell{Spaceos: shared.spaceos, Options: []string{"--memory", "256MiB", "--timeout", "300s"}}
 	lines, different := 0, 0
 	used, left := map[string]int{}, map[string]int{}
-	for _, g := range Grids(1) {
+	grids, ran := Grids(1), 0
+	for _, g := range grids {
 		t.Run(g.Name, func(t *testing.T) {
 			want := native(t, g.Case)
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -66,6 +67,7 @@ func TestCellAnswersTheGridAsLinux(t *testing.T) {
 				t.Errorf("%d lines differ:\n  %s", len(differences), strings.Join(differences[:min(len(differences), 60)], "  "))
 			}
 			lines += g.Lines
+			ran++
 			different += len(differences)
 			for d, n := range n {
 				used[d] += n
@@ -80,7 +82,7 @@ func TestCellAnswersTheGridAsLinux(t *testing.T) {
 	t.Logf("%d lines run, %d equal", lines, lines-different)
 	for _, d := range gridDeviations {
 		t.Logf("%5d lines deviate: %s: %s", used[d.call], d.call, d.reason)
-		if used[d.call] == 0 {
+		if used[d.call] == 0 && ran == len(grids) {
 			t.Errorf("deviation not seen: %s", d.call)
 		}
 	}

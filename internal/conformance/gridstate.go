@@ -24,7 +24,8 @@ func resultOf(name string) byte {
 	case "getppid", "time", "times", "sched_getaffinity":
 		return 'T'
 	case "stat", "lstat", "fstat", "newfstatat", "statx", "statfs", "fstatfs", "getdents", "getdents64", "uname", "sysinfo",
-		"getrusage", "getrandom", "clock_gettime", "gettimeofday", "arch_prctl", "mincore", "ioctl", "prctl", "select", "pselect6", "ppoll":
+		"getrusage", "getrandom", "clock_gettime", "gettimeofday", "arch_prctl", "mincore", "ioctl", "prctl", "select", "pselect6", "ppoll",
+		"timer_create":
 		return 'V'
 	}
 	return 'v'

@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,12 +27,12 @@ func kicks(t *testing.T) int {
 }
 
 // startKicker kicks n times, at moments that wander through what the processor
-// does, each time after the one before was seen. The channel is closed after
-// the last.
-func startKicker(t *testing.T, c *CPU, n int) <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+// does, each time after the one before was seen. Then it closes the channel and
+// kicks a last time, so that Run returns; wait waits for that.
+func startKicker(t *testing.T, c *CPU, n int) (done chan struct{}, wait func()) {
+	done = make(chan struct{})
+	var kicker sync.WaitGroup
+	kicker.Go(func() {
 		const patience = 30 * time.Second
 		watch := time.AfterFunc(patience, func() {
 			t.Errorf("a kick of %d is lost: the processor has not seen it for %v", n, patience)
@@ -48,8 +49,10 @@ func startKicker(t *testing.T, c *CPU, n int) <-chan struct{} {
 			}
 			watch.Reset(patience)
 		}
-	}()
-	return done
+		close(done)
+		c.Kick()
+	})
+	return done, kicker.Wait
 }
 
 // freeThread gets the processor's thread out of a guest that Kick does not
@@ -62,7 +65,7 @@ func freeThread(c *CPU) {
 	}
 }
 
-func ended(done <-chan struct{}) bool {
+func ended(done chan struct{}) bool {
 	select {
 	case <-done:
 		return true
@@ -77,11 +80,8 @@ func TestNoKickAgainstALoopIsLost(t *testing.T) {
 	copy(m.View(codeAt, PageSize), []byte{0x48, 0xff, 0xc3, 0xeb, 0xfb}) // inc rbx; jmp back
 	c.Regs().RIP = codeAt
 	n := kicks(t)
-	done := startKicker(t, c, n)
-	go func() { // the last exit
-		<-done
-		c.Kick()
-	}()
+	done, wait := startKicker(t, c, n)
+	defer wait()
 	seen := 0
 	for ; !ended(done) && !t.Failed(); seen++ {
 		if e := resume(t, c); e.Kind != Interrupted {
@@ -105,7 +105,8 @@ func TestNoKickAgainstCallsAndFaultsIsLost(t *testing.T) {
 	copy(m.View(codeAt, PageSize), []byte{0x48, 0xff, 0xc3, 0x0f, 0x05, 0x0f, 0x0b, 0xeb, 0xf7}) // inc rbx; syscall; ud2; jmp back
 	c.Regs().RIP = codeAt
 	n := kicks(t)
-	done := startKicker(t, c, n)
+	done, wait := startKicker(t, c, n)
+	defer wait()
 	var calls, faults, stops uint64
 	for !ended(done) && !t.Failed() {
 		e := resume(t, c)

@@ -50,6 +50,7 @@ var subjects = []struct {
 	{name: "signals", args: signalArgs()},
 	{name: "signals_handlers"},
 	{name: "signals_faults"},
+	{name: "signals_flags"},
 	{name: "signals_waits"},
 	{name: "signals_timers"},
 	{name: "signals_frames", args: words("layout", "registers", "refusals", "vectors", "stacks")},

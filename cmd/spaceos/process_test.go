@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os/exec"
 	"path/filepath"
@@ -117,6 +118,25 @@ func TestFirstSignalGoesToThePayload(t *testing.T) {
 				t.Errorf("the report says %+v", rep.Ended)
 			}
 		})
+	}
+}
+
+func TestFirstSignalReachesAHandler(t *testing.T) {
+	for _, how := range []string{"sleep", "spin", "write", "read"} {
+		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+			t.Run(how+" "+unix.SignalName(sig), func(t *testing.T) {
+				t.Parallel()
+				r := start(t, guest("ends"), "tidy", how)
+				r.send(sig)
+				want := fmt.Sprintf("tidied up after %02d\n", int(sig))
+				if o := r.end(); o.status != 7 || o.stderr != want {
+					t.Errorf("%v\nwant status 7 and %q", o, want)
+				}
+				if rep := report(t, r.report); rep.Ended.Cause != "exited" || rep.Ended.Status != 7 {
+					t.Errorf("the report says %+v", rep.Ended)
+				}
+			})
+		}
 	}
 }
 

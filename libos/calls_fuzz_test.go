@@ -29,9 +29,14 @@ func FuzzCalls(f *testing.F) {
 	}
 	rows := tableRows()
 	for i := range rows {
+		var seed []byte
 		for start := range byte(3) { // the kinds' values from three places on
-			f.Add([]byte{stepCall, byte(i), start, start + 1, start + 2, start + 3, start + 4, start + 5})
+			seed = append(seed, stepCall, byte(i))
+			for j := range rows[i].args {
+				seed = append(seed, start+byte(j))
+			}
 		}
+		f.Add(seed)
 	}
 	for _, sequence := range fuzzSeeds(rows) {
 		f.Add(sequence)

@@ -198,6 +198,13 @@ func (b *builder) conformance() check {
 			b.t.Fatal(err)
 		}
 	}
+	repeated, err := conformance.Repeatable()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, c := range repeated {
+		b.ship(&j, c.Program)
+	}
 	j.Files[facts] = filepath.Join(b.dir, "facts")
 	var text bytes.Buffer
 	if err := gob.NewEncoder(&text).Encode(linux); err != nil {

@@ -11,8 +11,10 @@ package main
 import (
 	"context"
 	"encoding/gob"
+	"encoding/json"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +29,61 @@ func main() {
 		os.Exit(cell.RunnerMain())
 	}
 	conformance.Enter()
-	testing.Main(regexp.MatchString, []testing.InternalTest{{Name: "TestCellDoesWhatLinuxDoes", F: cases}}, nil, nil)
+	testing.Main(regexp.MatchString, []testing.InternalTest{
+		{Name: "TestCellDoesWhatLinuxDoes", F: cases},
+		{Name: "TestTheSameToTheByte", F: same},
+	}, nil, nil)
+}
+
+// same runs programs two times with one seed and one clock.
+func same(t *testing.T) {
+	bench, err := conformance.NewBench(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, err := conformance.Repeatable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases = slices.DeleteFunc(cases, func(c conformance.Case) bool { return slices.Contains(dear, c.Name) })
+	if len(cases) < 50 {
+		t.Fatalf("%d programs, want 50 or more", len(cases))
+	}
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			differences, err := conformance.Twice(ctx, bench, c, reported)
+			if err != nil {
+				t.Fatal(err)
+			}
+			judge(t, c, differences)
+		})
+	}
+}
+
+// dear are cases that compute, which emulation makes slow; others are left.
+var dear = []string{"memory/musl", "math/glibc", "command/busybox-sort-large", "faults/endless_recursion/musl", "repeat/glibc-pie", "tree/musl"}
+
+// reported runs a case with a seed and a clock that stands still.
+func reported(ctx context.Context, bench *conformance.Bench, c conformance.Case) (conformance.Result, []byte, error) {
+	var report []byte
+	run := func(ctx context.Context, s *conformance.Staged) (int, error) {
+		spec, seed := spec(s), uint64(conformance.Seed)
+		clock, err := time.Parse(time.RFC3339, conformance.Clock)
+		if err != nil {
+			return 0, err
+		}
+		spec.Seed, spec.Clock, spec.Frozen = &seed, clock, true
+		r, err := cell.Run(ctx, spec)
+		if err != nil {
+			return 0, err
+		}
+		report, err = json.Marshal(r)
+		return r.Ended.Status, err
+	}
+	result, err := conformance.Func(run).Run(ctx, bench, c)
+	return result, report, err
 }
 
 func cases(t *testing.T) {
@@ -108,14 +164,18 @@ func facts(path string) (map[string]conformance.Result, error) {
 
 // inCell runs a case in a cell whose owner is this process.
 func inCell(ctx context.Context, s *conformance.Staged) (int, error) {
-	r, err := cell.Run(ctx, cell.Spec{
-		Program: s.Program, Args: s.Args, Env: s.Env,
-		In: s.In, Out: s.Out, App: s.App, Data: s.Data,
-		Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr,
-		Memory: 256 * spaceos.MiB, Timeout: 100 * time.Second,
-	})
+	r, err := cell.Run(ctx, spec(s))
 	if err != nil {
 		return 0, err
 	}
 	return r.Ended.Status, nil
+}
+
+func spec(s *conformance.Staged) cell.Spec {
+	return cell.Spec{
+		Program: s.Program, Args: s.Args, Env: s.Env,
+		In: s.In, Out: s.Out, App: s.App, Data: s.Data,
+		Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr,
+		Memory: 256 * spaceos.MiB, Timeout: 100 * time.Second,
+	}
 }

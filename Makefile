@@ -15,7 +15,7 @@ NEED_TEST = $(NEED_BUILD) strace busybox-static bash-static e2fsck-static gpgv-s
 # How long make fuzz runs each target.
 TIME ?= 30s
 
-.PHONY: help build demo test check fuzz bench lint need-build need-test clean
+.PHONY: help build demo test check fuzz mutants bench lint need-build need-test clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -34,10 +34,13 @@ check: need-test ## format, vet, staticcheck, laws, unit tests; under two minute
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w): $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	SPACEOS_TEST_SEED=1 $(GO) run ./internal/testrun $$($(GO) list ./... | grep -v -e internal/hwkvm -e internal/conformance -e payloads/)
+	SPACEOS_TEST_SEED=1 $(GO) run ./internal/testrun $$($(GO) list ./... | grep -v -e internal/hwkvm -e internal/mutants -e internal/conformance -e payloads/)
 
 fuzz: ## the fuzz targets, for TIME each (30s)
 	$(GO) run ./internal/fuzzrun -time $(TIME)
+
+mutants: need-test ## take checks out, one at a time; a test must notice each
+	$(GO) test -count=1 -v -run TestEveryMutantIsNoticed ./internal/mutants
 
 lint: ## vet and staticcheck
 	$(GO) vet ./...

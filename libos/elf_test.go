@@ -61,6 +61,7 @@ func TestLoadRefuses(t *testing.T) {
 		"odd headers":             {"tiny", func(b []byte) []byte { put16(b, 54, 57); return b }, nil, ErrDamaged, "program headers"},
 		"headers beyond any file": {"tiny", func(b []byte) []byte { put64(b, 32, 1<<63); return b }, nil, ErrDamaged, "cut short"},
 		"entry outside":           {"tiny", func(b []byte) []byte { put64(b, 24, 0x400000); return b }, nil, ErrDamaged, "entry point"},
+		"entry behind the code":   {"tiny", func(b []byte) []byte { put64(b, 24, 0x7fff_0000); return b }, nil, ErrDamaged, "entry point"},
 		"overlapping segments": {"tiny", func(b []byte) []byte {
 			put64(b, programHeader(2, phVaddr), get64(b, programHeader(1, phVaddr)))
 			return b

@@ -174,6 +174,16 @@ func TestHintsBelowUserSpaceAreNotTaken(t *testing.T) {
 	g.healthy()
 }
 
+func TestFirstPagesStayUnmapped(t *testing.T) {
+	g := bare(t, nil)
+	for _, at := range []uint64{0, PageSize, userStart - PageSize} {
+		g.fails(syscall.EPERM, "mmap", at, PageSize, 3, anonymous|unix.MAP_FIXED, ^uint64(0), 0)
+	}
+	if got := g.must("mmap", userStart, PageSize, 3, anonymous|unix.MAP_FIXED, ^uint64(0), 0); got != userStart {
+		t.Errorf("the first page that may be mapped went to %#x, want %#x", got, userStart)
+	}
+}
+
 func TestWritableCodeIsRefused(t *testing.T) {
 	g := bare(t, nil)
 	const all = unix.PROT_READ | unix.PROT_WRITE | unix.PROT_EXEC

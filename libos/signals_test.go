@@ -98,10 +98,12 @@ func TestHandlerRunsAndReturns(t *testing.T) {
 		t.Error("the handler starts with the program's SSE registers")
 	}
 	g.poke(r.RDX+contextRegs+8*3, binary.LittleEndian.AppendUint64(nil, 4321)) // r11
+	g.poke(r.RDX+contextRegs+8*17, binary.LittleEndian.AppendUint64(nil, ^uint64(0)))
 	g.m.regs.RSP, g.m.regs.RAX = r.RSP+8, uint64(numberOf["rt_sigreturn"])
 	g.p.Main().Call()
 	want := before
 	want.RIP, want.RDI, want.RSI, want.R11 = 0x40_0010, guestPID, uint64(syscall.SIGUSR1), 4321
+	want.RFLAGS = 0x202 | flagsRestored // of all flags, those that are a program's (IOPL is not)
 	want.RDX, want.R10, want.R8, want.R9, want.RAX = 0, 0, 0, 0, 0
 	if g.m.regs != want {
 		t.Errorf("afterwards the registers are\n%+v, want\n%+v", g.m.regs, want)

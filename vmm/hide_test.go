@@ -1,6 +1,11 @@
 package vmm
 
-import "testing"
+import (
+	"slices"
+	"testing"
+
+	"spaceos/kvm"
+)
 
 // TestCycleCounterFaultsWhereTheHostSaysSo: with HideCycles, RDTSC faults or
 // the machine says that it does not; hardware must let it fault.
@@ -20,6 +25,17 @@ func TestCycleCounterFaultsWhereTheHostSaysSo(t *testing.T) {
 		if hidden := hide && m.Host().Stub == StubSupervisor; m.Host().CyclesHidden != hidden {
 			t.Errorf("HideCycles %v on a KVM that is %v: hidden %v, want %v", hide, m.Host().Stub, !hidden, hidden)
 		}
+	}
+}
+
+// TestHideRandomLeavesTheRest takes two bits out of leaves that have all.
+func TestHideRandomLeavesTheRest(t *testing.T) {
+	const all = 1<<32 - 1
+	h := Host{CPUID: []kvm.CPUIDEntry{{Function: 1, ECX: all}, {Function: 7, EBX: all}, {Function: 0xd, EBX: all, ECX: all}}}
+	h.hideRandom()
+	want := []kvm.CPUIDEntry{{Function: 1, ECX: all &^ (1 << 30)}, {Function: 7, EBX: all &^ (1 << 18)}, {Function: 0xd, EBX: all, ECX: all}}
+	if !slices.Equal(h.CPUID, want) {
+		t.Errorf("got %+v, want %+v", h.CPUID, want)
 	}
 }
 

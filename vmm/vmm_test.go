@@ -183,6 +183,29 @@ func TestWhatIsTakenAwayIsGone(t *testing.T) {
 	}
 }
 
+func TestExecutingIsTakenAway(t *testing.T) {
+	for _, size := range []struct {
+		name string
+		len  uint64
+		huge bool
+	}{{"4 KiB", PageSize, false}, {"2 MiB", hugeSize, true}} {
+		t.Run(size.name, func(t *testing.T) {
+			m, c := newMachine(t, 32<<20)
+			const at = 0x40000000
+			must(t, m.Map(at, size.len, Read|Exec, backing(size.huge)))
+			copy(m.View(at, 2), []byte{0x0f, 0x05}) // syscall
+			c.Regs().RIP = at
+			wantCall(t, "code that may run", resume(t, c))
+			must(t, m.Protect(at, size.len, Read))
+			c.Regs().RIP = at
+			want := Exit{Kind: Trap, Vector: vectorPF, Error: errorPresent | errorUser | errorFetch, Addr: at}
+			if e := resume(t, c); e != want {
+				t.Errorf("code that may not: %+v, want %+v", e, want)
+			}
+		})
+	}
+}
+
 func TestHugeAndSmallPagesTakeTurns(t *testing.T) {
 	m, c := newMachine(t, 32<<20)
 	const at = 0x40000000
@@ -219,6 +242,21 @@ func TestMemoryLimit(t *testing.T) {
 		t.Error("what was touched is gone, or what was not is there")
 	}
 	must(t, m.Map(0x40000000, PageSize, Read, Lazily))
+}
+
+// TestMemoryLimitIsExact fills a machine page by page.
+func TestMemoryLimitIsExact(t *testing.T) {
+	m, _ := newMachine(t, 2<<20)
+	for at := uint64(dataAt); ; at += PageSize {
+		err := m.Map(at, PageSize, Read|Write, Lazily)
+		if errors.Is(err, ErrNoMemory) {
+			break
+		}
+		must(t, err)
+	}
+	if got := m.Backed(); got != m.Limit() {
+		t.Errorf("a full machine has %d bytes in use, want its limit of %d", got, m.Limit())
+	}
 }
 
 func TestTouchedCountsPages(t *testing.T) {

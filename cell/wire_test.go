@@ -186,6 +186,11 @@ func FuzzReadMessage(f *testing.F) {
 			var again bytes.Buffer
 			if err := writeMessage(&again, v); err != nil && !errors.Is(err, errMessage) {
 				t.Errorf("%q: what was read cannot be written: %v", wire, err)
+			} else if err == nil {
+				back := reflect.New(reflect.TypeOf(v).Elem()).Interface().(message)
+				if err := readMessage(&again, maxMessage, back); err != nil || !reflect.DeepEqual(back, v) {
+					t.Errorf("%q: read as %+v, written and read again as %+v: %v", wire, v, back, err)
+				}
 			}
 			if res, ok := v.(*result); ok {
 				(&Report{}).fill(res, 0) // whatever a runner says, the owner lives

@@ -132,7 +132,7 @@ func faultArgs() [][]string {
 
 // gridSample is which lines of the grid are among the cases: they run on every
 // KVM, and twice on Linux. TestCellAnswersTheGridAsLinux runs all.
-const gridSample = 16
+const gridSample = 28
 
 // Cases lists every case: the programs of ours with each C library, a sample of
 // the grid, then the commands of others.

@@ -93,3 +93,27 @@ func TestCellAnswersTheGridAsLinux(t *testing.T) {
 
 // tail gives the end of an output.
 func tail(s string) string { return s[max(0, len(s)-300):] }
+
+func TestGridLinesSeesEachKindOfDifference(t *testing.T) {
+	const call = "mmap(addr=target, length=16, prot=-1, flags=34, fd=rdwr, offset=0) = "
+	tests := []struct {
+		name, linux, cell, want string
+	}{
+		{"the same", call + "address", call + "address", ""},
+		{"a deviation", call + "address", call + "EACCES", ""},
+		{"another errno than the deviation's", call + "address", call + "EPERM", "+ cell:  " + call + "EPERM"},
+		{"the deviation's errno where Linux refuses too", call + "EINVAL", call + "EACCES", "- Linux: " + call + "EINVAL"},
+		{"another line", call + "address", "close(fd=rdwr) = 0", "close"},
+		{"a line less", call + "address\nclose(fd=rdwr) = 0", call + "address", "- Linux: close(fd=rdwr) = 0"},
+		{"a line more", call + "address", call + "address\nclose(fd=rdwr) = 0", "+ cell:  close(fd=rdwr) = 0"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			list, _ := gridLines(tt.linux, tt.cell)
+			got := strings.Join(list, "")
+			if (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("gridLines(%q, %q) = %q, want %q in it", tt.linux, tt.cell, got, tt.want)
+			}
+		})
+	}
+}

@@ -25,7 +25,7 @@ func resultOf(name string) byte {
 		return 'T'
 	case "stat", "lstat", "fstat", "newfstatat", "statx", "statfs", "fstatfs", "getdents", "getdents64", "uname", "sysinfo",
 		"getrusage", "getrandom", "clock_gettime", "gettimeofday", "arch_prctl", "mincore", "ioctl", "prctl", "select", "pselect6", "ppoll",
-		"timer_create":
+		"timer_create", "futex":
 		return 'V'
 	}
 	return 'v'

@@ -336,7 +336,8 @@ func (c *CPU) exception(vector uint8, f exceptionFrame) Exit {
 	if f.cs != selUserCode { // in the stub, by a trick with the trap flag: the guest's own doing
 		r.RIP, r.RFLAGS = r.RCX, r.R11
 	}
-	if r.RIP-systemAddr(pageStub) < PageSize && vector != vectorDB && c.m.host.Stub == StubUser {
+	const traps = 1<<vectorDB | 1<<vectorBP | 1<<vectorOF // come behind an instruction
+	if r.RIP-systemAddr(pageStub) < PageSize && traps>>vector&1 == 0 && c.m.host.Stub == StubUser {
 		e, _ := badStart(r.RIP)
 		return e // the guest jumped into the stub, which is a page of ring 3 here
 	}

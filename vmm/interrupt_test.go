@@ -1,7 +1,6 @@
 package vmm
 
 import (
-	"os"
 	"slices"
 	"testing"
 )
@@ -21,9 +20,6 @@ func TestSoftwareInterrupts(t *testing.T) {
 		want, at := emulated(Exit{Kind: Trap, Vector: vectorGP, Error: uint32(n)<<3 | errorIDT}), uint64(codeAt)
 		if n == vectorBP || n == vectorOF {
 			want, at = Exit{Kind: Trap, Vector: uint8(n)}, codeAt+2
-		}
-		if n == 0 && os.Getenv("SPACEOS_EMULATED") != "" {
-			at += 2 // QEMU's emulation alone
 		}
 		got := execute(t, m, c, 0xcd, byte(n), 0x0f, 0x0b)
 		if rip := c.Regs().RIP; got != want || rip != at {

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"embed"
 	"errors"
@@ -97,24 +96,25 @@ func (b *Bench) compile(p Program) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("no conformance program of that subject: %w", err)
 	}
-	header, err := sources.ReadFile("c/facts.h")
+	headers, err := headersFor(p)
 	if err != nil {
 		return "", err
 	}
 	command := p.Build.compiler()
-	name := fmt.Appendf(nil, "%q", command)
-	digest := sha256.Sum256(bytes.Join([][]byte{name, header, source}, []byte{0}))
-	path := filepath.Join(b.cache, fmt.Sprintf("%s-%s-%x", p.Subject, p.Build, digest[:8]))
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
+	digest := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", command, headers, source))
+	to := filepath.Join(b.cache, fmt.Sprintf("%s-%s-%x", p.Subject, p.Build, digest[:8]))
+	if _, err := os.Stat(to); err == nil {
+		return to, nil
 	}
 	work, err := os.MkdirTemp(b.cache, "build-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	if err := os.WriteFile(filepath.Join(work, "facts.h"), header, 0o644); err != nil {
-		return "", err
+	for name, header := range headers {
+		if err := os.WriteFile(filepath.Join(work, name), header, 0o644); err != nil {
+			return "", err
+		}
 	}
 	if err := os.WriteFile(filepath.Join(work, p.Subject+".c"), source, 0o644); err != nil {
 		return "", err
@@ -126,7 +126,28 @@ func (b *Bench) compile(p Program) (string, error) {
 		return "", fmt.Errorf("%s cannot compile c/%s.c (apt-get install gcc musl-tools): %w\n%s",
 			command[0], p.Subject, err, out)
 	}
-	return path, os.Rename(filepath.Join(work, "program"), path)
+	return to, os.Rename(filepath.Join(work, "program"), to)
+}
+
+// headersFor gives the headers that a program of ours may include, by name:
+// facts.h, and those beside it.
+func headersFor(p Program) (map[string][]byte, error) {
+	headers := map[string][]byte{}
+	for _, from := range []fs.FS{sources, p.From} {
+		if from == nil {
+			continue
+		}
+		names, err := fs.Glob(from, "c/*.h")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if headers[filepath.Base(name)], err = fs.ReadFile(from, name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return headers, nil
 }
 
 // stage makes the folders of one run: in, app, data, out.

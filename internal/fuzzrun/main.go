@@ -115,8 +115,7 @@ func temporary() []string {
 const maxKept = 4 << 10
 
 // keep copies inputs that go test keeps in its cache to testdata/fuzz, the
-// smallest first, until there are n. An input from when the target took other
-// values fails the tests; go clean -fuzzcache is for that.
+// smallest first, until there are n.
 func (t target) keep(n int) error {
 	out, err := exec.Command("go", "env", "GOCACHE").Output()
 	if err != nil {

@@ -23,8 +23,6 @@ type Case struct {
 	Guest, Attack string
 	// Limits are what it runs under.
 	Limits Limits
-	// In is what it finds in /in.
-	In conformance.Tree
 	// Expected is what must come of it where that is not what Linux does; nil:
 	// what Linux does.
 	Expected *Expected
@@ -35,10 +33,10 @@ func (c *Case) Name() string { return c.Guest + "/" + c.Attack }
 
 // Limits are those of cell.Spec, 0 for none or its default.
 type Limits struct {
-	Memory, OutBytes spaceos.Bytes
-	Files            int
-	Timeout, CPUTime time.Duration
-	Trace            bool
+	Memory, OutBytes, DataBytes spaceos.Bytes
+	Files                       int
+	Timeout, CPUTime            time.Duration
+	Trace                       bool
 }
 
 // Expected is an end that Linux does not give.
@@ -50,37 +48,59 @@ type Expected struct {
 	Reason string
 }
 
-// guests are the programs, in the order in which they run.
-var guests = []string{"instructions", "places"}
+// A Guest is a program of the folder c.
+type Guest struct {
+	Name string
+	// Together: its attacks leave the program able to try the next, if a handler
+	// takes the signal.
+	Together bool
+	// OwnLimits: Linux would let its attacks have the machine, or shows them
+	// another world, and is not asked.
+	OwnLimits bool
+}
+
+// Guests are the programs, in the order in which they run.
+func Guests() []Guest {
+	return []Guest{
+		{Name: "instructions", Together: true},
+		{Name: "places", Together: true},
+		{Name: "memory"},
+		{Name: "calls"},
+		{Name: "storm", OwnLimits: true},
+		{Name: "paths", OwnLimits: true},
+		{Name: "bombs", OwnLimits: true},
+	}
+}
+
+// Ordinary is the program that does nothing wrong.
+const Ordinary = "ordinary"
 
 // Program gives a guest's program for [conformance.Bench].
 func Program(guest string) conformance.Program {
 	return conformance.Program{Subject: guest, Build: conformance.Musl, From: sources}
 }
 
-// Cases asks the programs for their attacks.
-func Cases(ctx context.Context, bench *conformance.Bench) ([]Case, error) {
+// Cases asks a guest for its attacks.
+func Cases(ctx context.Context, bench *conformance.Bench, g Guest) ([]Case, error) {
+	path, err := bench.Executable(Program(g.Name))
+	if err != nil {
+		return nil, err
+	}
+	names, err := exec.CommandContext(ctx, path).Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s does not list its attacks: %w", g.Name, err)
+	}
 	var cases []Case
-	special := expected()
-	for _, guest := range guests {
-		path, err := bench.Executable(Program(guest))
-		if err != nil {
-			return nil, err
+	special, limits := expected(), limits()
+	for _, name := range strings.Fields(string(names)) {
+		c := Case{Guest: g.Name, Attack: name, Limits: usual()}
+		if l, ok := limits[c.Name()]; ok {
+			c.Limits = l
 		}
-		names, err := exec.CommandContext(ctx, path).Output()
-		if err != nil {
-			return nil, fmt.Errorf("%s does not list its attacks: %w", guest, err)
+		if e, ok := special[c.Name()]; ok {
+			c.Expected = &e
 		}
-		for _, name := range strings.Fields(string(names)) {
-			c := Case{Guest: guest, Attack: name, Limits: usual}
-			if l, ok := limits[c.Name()]; ok {
-				c.Limits = l
-			}
-			if e, ok := special[c.Name()]; ok {
-				c.Expected = &e
-			}
-			cases = append(cases, c)
-		}
+		cases = append(cases, c)
 	}
 	return cases, nil
 }

@@ -1,19 +1,63 @@
 package hostile
 
 import (
+	"os"
 	"time"
 
+	"spaceos"
 	"spaceos/cell"
 )
 
 // usual are the limits of a case that names none. The time is for what hangs.
-var usual = Limits{Timeout: time.Minute}
+func usual() Limits { return Limits{Timeout: time.Minute} }
 
-// limits are those of the cases that need others.
-var limits = map[string]Limits{}
+// emulation says whether the processor is emulated, where all takes longer.
+func emulation() bool { return os.Getenv("SPACEOS_EMULATED") != "" }
 
-// limited are the ends by a limit, as the report has them.
-var limited = map[string]cell.Ended{}
+// limits are those of the cases that need others. What burns processor time is
+// ended by a limit of that: how long it may take depends on nobody else.
+func limits() map[string]Limits {
+	cpu, wall := 300*time.Millisecond, time.Second
+	if emulation() {
+		cpu, wall = 5*time.Second, 10*time.Second
+	}
+	small := Limits{Timeout: time.Minute, Memory: 8 * spaceos.MiB}
+	few := Limits{Timeout: time.Minute, Files: 300, OutBytes: 4 * spaceos.MiB, DataBytes: 4 * spaceos.MiB, Memory: 16 * spaceos.MiB}
+	all := map[string]Limits{"bombs/loop": {Timeout: wall}, "bombs/loop_of_sleeps": {Timeout: wall}, "bombs/traced": {CPUTime: cpu, Trace: true}}
+	for _, name := range burning {
+		all["bombs/"+name] = Limits{CPUTime: cpu, Memory: 16 * spaceos.MiB}
+	}
+	for _, name := range greedy {
+		all["bombs/"+name] = small
+	}
+	for _, name := range filling {
+		all["bombs/"+name] = few
+	}
+	return all
+}
+
+// Bombs by what ends them: processor time, memory, a quota.
+var (
+	burning = []string{"loop_cpu", "loop_of_calls", "loop_of_no_calls", "loop_of_faults", "loop_of_signals", "loop_of_segv",
+		"loop_of_opens", "loop_of_polls", "stdout_without_end", "stderr_without_end", "stdout_by_bytes", "stdout_by_vectors"}
+	greedy  = []string{"memory", "memory_by_break", "memory_in_one", "memory_by_call", "tables_2m", "tables_1g", "tables_unmapped"}
+	filling = []string{"file_in_tmp", "file_in_out", "file_in_data", "sparse", "million_files", "million_files_in_tmp", "deep_folders"}
+)
+
+// limited are the ends by a limit, as the report has them, by name.
+func limited() map[string]cell.Ended {
+	timeout := cell.Ended{Cause: "timeout", Status: 124, Message: "the time limit was reached"}
+	cpu := cell.Ended{Cause: "cpu-time", Status: 152, Signal: 24, SignalName: "SIGXCPU", Message: "the CPU time limit was reached"}
+	memory := cell.Ended{Cause: "out-of-memory", Status: 137, Signal: 9, SignalName: "SIGKILL", Message: "out of memory"}
+	all := map[string]cell.Ended{"bombs/loop": timeout, "bombs/loop_of_sleeps": timeout, "bombs/traced": cpu}
+	for _, name := range burning {
+		all["bombs/"+name] = cpu
+	}
+	for _, name := range greedy {
+		all["bombs/"+name] = memory
+	}
+	return all
+}
 
 // Reasons for another end than Linux's.
 const (
@@ -53,13 +97,47 @@ func expected() map[string]Expected {
 		"int_rex", "int_prefixed", "ldmxcsr_reserved", "xsaves", "xrstors", "avx_misaligned")
 	add(Expected{Paravirtual: "alive, 0", Reason: emulated}, "umwait", "tpause", "setssbsy", "serialize", "fxrstor_misaligned")
 	places(all)
+	paths(all)
+	for name, said := range map[string]string{
+		"signals_without_end": "SIGSEGV", "file_in_tmp": "ENOSPC\nalive, 0", "file_in_out": "ENOSPC\nalive, 0", "file_in_data": "ENOSPC\nalive, 0",
+		"sparse": "EFBIG\nENOSPC\nENOSPC\nalive, 0", "million_files": "stopped, ENOSPC\nalive, 0", "million_files_in_tmp": "stopped, ENOSPC\nalive, 0",
+		"deep_folders": "stopped, ENOSPC\nalive, 0", "descriptors": "EMFILE\nalive, 0", "pipes": "EMFILE\nalive, 0", "remaps": "alive, 0",
+		"breaks": "alive, 0", "protections": "alive, 0", "huge_and_small": "alive, 0", "long_names": "ENAMETOOLONG\nalive, 0", "list_while_removed": "alive, 0",
+	} {
+		all["bombs/"+name] = Expected{Cell: said, Reason: "the limits are the cell's own"}
+	}
 	return all
+}
+
+// paths adds the ends of the guest of that name: the four calls of its look all
+// fail in one way, but for those that say more.
+func paths(all map[string]Expected) {
+	four := func(errno string) string {
+		return "open: " + errno + "\nstat: " + errno + "\nwrite: " + errno + "\nchdir: " + errno
+	}
+	add := func(said string, names ...string) {
+		for _, name := range names {
+			all["paths/"+name] = Expected{Cell: said + "alive, 0", Reason: "the world is another, and the host is not in it"}
+		}
+	}
+	add(four("ENOENT")+"\n", "fifo", "socket_", "character_device", "block_device", "kvm_device", "link_to_device", "link_to_fifo", "absolute_link", "relative_link",
+		"proc_link", "folder_link", "link_to_link_out", "up", "up_up", "up_inside", "up_from_link", "root_up", "proc_root", "proc_cwd", "proc_fd", "proc_mem", "proc_1",
+		"proc_parent", "dev_kvm", "dev_mem", "dev_tty", "etc_shadow", "sys_kernel", "dev_fd", "empty", "slashes", "dots", "newline", "many_ups")
+	add(four("ELOOP")+"\n", "loop_link", "ping_link", "chain_link")
+	add(four("ENOTDIR")+"\n", "up_from_file", "trailing")
+	add(four("ENAMETOOLONG")+"\n", "long_name", "long_path")
+	add(four("ENAMETOOLONG")+"\n"+four("EFAULT")+"\n", "not_ended")
+	add("open: root:x:0:0:root:/:/bin/sh\n\nstat: ok\nwrite: EROFS\nchdir: ENOTDIR\n", "climbing_link") // the world's own file
+	add("the file before the zero\n", "nul_inside")
+	add("secret: ENOENT\nin: found\nlink: ENOENT\n", "climb_by_descriptor")
+	add("symlink: EPERM\nlink: EXDEV\nrename: EXDEV\nrename up: EROFS\nmknod: EPERM\nmkfifo: EPERM\nmount: ENOSYS\npivot: ENOSYS\nsetuid: made\nodd name: made\n", "make_links")
+	add("", "renames_under_way", "list_in")
 }
 
 // refused is what calls say of a pointer into a range that is not the guest's.
 func refused(mmap, mremap string) string {
 	return "write EFAULT\nread EFAULT\nopen EFAULT\nclock_gettime EFAULT\npipe2 EFAULT\nmunmap ok\nmprotect ENOMEM\n" +
-		"mmap " + mmap + "\nmremap " + mremap + "\nmadvise ENOMEM\narch_prctl ok"
+		"mmap " + mmap + "\nmremap " + mremap + "\nmadvise ENOMEM\narch_prctl ok\nalive, 0"
 }
 
 // places adds the ends of the guest of that name.
@@ -71,8 +149,12 @@ func places(all map[string]Expected) {
 		"idt", "handlers", "handler_14", "probe", "tss", "exception_stack", "exception_stack_top", "second_processor", "last_page"} {
 		all["places/pointer_"+name] = Expected{Cell: refused("ENOMEM", "ENOMEM"), Reason: ourPages}
 	}
-	for _, name := range []string{"pop_stub", "read_stub", "read_stub_1", "read_stub_2", "read_stub_3", "read_stub_4", "read_stub_middle", "read_stub_odd"} {
+	for _, name := range []string{"pop_stub", "read_stub", "read_stub_1", "read_stub_2", "read_stub_3", "read_stub_4", "read_stub_middle", "read_stub_odd",
+		"last_nop", "last_out", "last_jump", "last_prefix"} {
 		all["places/"+name] = Expected{Paravirtual: "alive, 0", Reason: openStub}
+	}
+	for _, name := range []string{"1", "2", "3"} {
+		all["storm/storm_"+name] = Expected{Cell: "alive, 0", Reason: "as root it would shake the machine"}
 	}
 	all["places/jump_call_stub"] = Expected{Paravirtual: "SIGILL", Reason: openStub}
 	all["places/beyond_last"] = Expected{Cell: "alive, 0", Reason: ourPages}

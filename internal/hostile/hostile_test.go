@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"spaceos/cell"
 	"spaceos/internal/conformance"
 	"spaceos/vmm"
 )
@@ -42,21 +43,19 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// native is the end of a case on Linux.
-func native(t *testing.T, c *Case) End {
+// onLinux runs attacks of a guest natively.
+func onLinux(t *testing.T, guest string, args ...string) conformance.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	r, err := conformance.Linux{}.Run(ctx, shared.bench, conformance.Case{
-		Name: c.Name(), Program: Program(c.Guest), Args: []string{c.Attack}, In: c.In,
-	})
+	r, err := conformance.Linux{}.Run(ctx, shared.bench, conformance.Case{Name: guest, Program: Program(guest), Args: args})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.HasPrefix(r.Stderr, "conformance:") {
 		t.Fatal(r.Stderr)
 	}
-	return end(t, c, r.Status, r.Stdout)
+	return r
 }
 
 // end takes the attack's name, which each program says first, from what it said.
@@ -96,26 +95,35 @@ func newParty(t *testing.T) *party {
 // ordinary runs a program that does nothing wrong.
 func (p *party) ordinary(t *testing.T) Left {
 	t.Helper()
-	c := Case{Guest: "ordinary", Attack: "none", Limits: usual}
-	a := p.run(t, &c)
+	c := Case{Guest: Ordinary, Attack: "none", Limits: usual()}
+	a := p.run(t, &c, folders(t), c.Attack)
 	if got := end(t, &c, a.Report.Ended.Status, a.Stdout.Start); got.String() != "alive, 0" {
 		t.Fatalf("an ordinary program ended with %q and %+v", got, a.Report.Ended)
 	}
 	return a.Left
 }
 
-// run runs a case in a cell.
-func (p *party) run(t *testing.T, c *Case) Answer {
+// folders are those of a run, all empty.
+func folders(t *testing.T) Order {
+	t.Helper()
+	dir := t.TempDir()
+	o := Order{In: filepath.Join(dir, "in"), Out: filepath.Join(dir, "out"), Data: filepath.Join(dir, "data")}
+	for _, f := range []string{o.In, o.Out, o.Data} {
+		if err := os.Mkdir(f, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return o
+}
+
+// run runs a guest in a cell, over the folders of o.
+func (p *party) run(t *testing.T, c *Case, o Order, args ...string) Answer {
 	t.Helper()
 	path, err := shared.bench.Executable(Program(c.Guest))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	o := Order{Program: path, Args: []string{c.Attack}, Limits: c.Limits, Out: filepath.Join(dir, "out")}
-	if err := os.Mkdir(o.Out, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	o.Program, o.Args, o.Limits = path, args, c.Limits
 	a, err := p.owner.Run(o)
 	if err != nil {
 		t.Fatal(err)
@@ -137,37 +145,122 @@ func wants(c *Case, linux End, kvm string) string {
 	return linux.String()
 }
 
+// Each attack ends as on Linux, or as the tables say, and the owner goes on.
 func TestGuestsEndCleanly(t *testing.T) {
-	cases, err := Cases(t.Context(), shared.bench)
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := newParty(t)
-	for i := range cases {
-		c := &cases[i]
-		t.Run(c.Name(), func(t *testing.T) { p.check(t, c) })
+	total, runs := 0, 0
+	for _, g := range Guests() {
+		cases, err := Cases(t.Context(), shared.bench, g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += len(cases)
+		if g.Together {
+			t.Run(g.Name+"/together", func(t *testing.T) { p.together(t, g.Name, cases) })
+			runs++
+		}
+		for i := range cases {
+			if g.Together && i%alone() != 0 {
+				continue
+			}
+			runs++
+			t.Run(cases[i].Name(), func(t *testing.T) { p.check(t, g, &cases[i]) })
+		}
+		p.ordinary(t)
 	}
-	p.ordinary(t)
-	t.Logf("%d hostile guests", len(cases))
+	t.Logf("%d hostile guests in %d runs", total, runs)
 }
 
-// check runs a case natively and in a cell.
-func (p *party) check(t *testing.T, c *Case) {
-	linux := native(t, c)
-	a := p.run(t, c)
-	got := end(t, c, a.Report.Ended.Status, a.Stdout.Start)
-	if want := wants(c, linux, a.Report.Host.KVM); got.String() != want {
-		t.Errorf("the end is %q, want %q (on Linux %q)\nthe report says %+v", got, want, linux, a.Report.Ended)
+// alone says how many of the attacks that are tried together are also tried
+// each in a run of its own: one in so many.
+func alone() int {
+	if emulation() {
+		return 60
 	}
-	checkReport(t, c, a)
+	return 6
+}
+
+// together tries all attacks in one run, a handler taking the signals.
+func (p *party) together(t *testing.T, guest string, cases []Case) {
+	args := []string{"--catch"}
+	for _, c := range cases {
+		args = append(args, c.Attack)
+	}
+	linux := onLinux(t, guest, args...)
+	a := p.run(t, &cases[0], folders(t), args...)
+	wanted, got := sections(cases, linux.Stdout), sections(cases, a.Stdout.Start)
+	if a.Report.Ended.Status != 0 || len(wanted) != len(cases) || len(got) != len(cases) {
+		t.Errorf("the report says %+v; %d of %d attacks were tried on Linux, %d in the cell", a.Report.Ended, len(wanted), len(cases), len(got))
+	}
+	for i := range cases {
+		c := &cases[i]
+		t.Run(c.Attack, func(t *testing.T) {
+			if got, want := got[c.Attack].String(), wants(c, wanted[c.Attack], a.Report.Host.KVM); got != want {
+				t.Errorf("the end is %q, want %q (on Linux %q)", got, want, wanted[c.Attack])
+			}
+		})
+	}
+	p.checkLeft(t, a)
+}
+
+// sections cuts what a guest said at the names of its attacks.
+func sections(cases []Case, stdout string) map[string]End {
+	ends := map[string]End{}
+	for i, c := range cases {
+		_, said, ok := strings.Cut("\n"+stdout, "\n"+c.Attack+"\n")
+		if !ok {
+			continue
+		}
+		if i+1 < len(cases) {
+			said, _, _ = strings.Cut("\n"+said, "\n"+cases[i+1].Attack+"\n")
+		}
+		ends[c.Attack] = End{Said: strings.Trim(said, "\n")}
+	}
+	return ends
+}
+
+// check runs a case alone.
+func (p *party) check(t *testing.T, g Guest, c *Case) {
+	o := folders(t)
+	if g.Name == "paths" {
+		defer trap(t, o.In)()
+	}
+	a := p.run(t, c, o, c.Attack)
+	got := end(t, c, a.Report.Ended.Status, a.Stdout.Start)
+	limit, isLimited := limited()[c.Name()]
+	switch {
+	case isLimited: // the report has the rest
+	case g.OwnLimits:
+		if c.Expected == nil || c.Expected.Cell == "" {
+			t.Fatalf("the tables do not say what must come of it; it was %q", got)
+		}
+		if got.String() != c.Expected.Cell {
+			t.Errorf("the end is %q, want %q", got, c.Expected.Cell)
+		}
+	default:
+		r := onLinux(t, g.Name, c.Attack)
+		linux := end(t, c, r.Status, r.Stdout)
+		if want := wants(c, linux, a.Report.Host.KVM); got.String() != want {
+			t.Errorf("the end is %q, want %q (on Linux %q)\nthe report says %+v", got, want, linux, a.Report.Ended)
+		}
+	}
+	checkReport(t, c, a, limit)
+	p.checkLeft(t, a)
+	if !g.Together {
+		p.ordinary(t)
+	}
+}
+
+func (p *party) checkLeft(t *testing.T, a Answer) {
+	t.Helper()
 	if left := a.Left.Exceeds(p.before); left != "" {
 		t.Errorf("the owner has left: %s", left)
 	}
 }
 
 // checkReport holds the report against itself: what it says of an end must be
-// what the status says.
-func checkReport(t *testing.T, c *Case, a Answer) {
+// what the status says, or what the limit says.
+func checkReport(t *testing.T, c *Case, a Answer, limit cell.Ended) {
 	t.Helper()
 	e := a.Report.Ended
 	want := e
@@ -175,15 +268,19 @@ func checkReport(t *testing.T, c *Case, a Answer) {
 	if sig := e.Status - 128; sig > 0 {
 		want.Cause, want.Signal, want.SignalName = "signal", sig, unix.SignalName(unix.Signal(sig))
 	}
-	if l := limited[c.Name()]; l.Cause != "" {
-		want.Cause, want.Signal, want.SignalName, want.Message = l.Cause, l.Signal, l.SignalName, l.Message
+	if limit.Cause != "" {
+		want = limit
 	}
-	if e != want || a.Err != "" || a.Stderr.Bytes != 0 && !c.Limits.Trace {
-		t.Errorf("the report says %+v, want %+v; error %q; the standard error is %q", e, want, a.Err, a.Stderr.Start)
+	said := a.Stderr.Bytes != 0 && !c.Limits.Trace && !strings.Contains(c.Attack, "stderr")
+	if e != want || a.Err != "" || said {
+		t.Errorf("the report says %+v, want %+v; error %q; the standard error is %.300q", e, want, a.Err, a.Stderr.Start)
 	}
-	fault := e.Status == 128+int(unix.SIGSEGV) || e.Status == 128+int(unix.SIGILL) || e.Status == 128+int(unix.SIGBUS) ||
-		e.Status == 128+int(unix.SIGFPE) || e.Status == 128+int(unix.SIGTRAP)
+	var fault bool
+	switch unix.Signal(e.Signal) {
+	case unix.SIGSEGV, unix.SIGILL, unix.SIGBUS, unix.SIGFPE, unix.SIGTRAP:
+		fault = true
+	}
 	if fault != (e.Fault != nil) {
-		t.Errorf("status %d, and the report's fault is %+v", e.Status, e.Fault)
+		t.Errorf("%+v, and the report's fault is %+v", e, e.Fault)
 	}
 }

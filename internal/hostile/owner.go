@@ -29,7 +29,7 @@ func (o *Order) spec() cell.Spec {
 	return cell.Spec{
 		Program: o.Program, Args: o.Args, Env: o.Env,
 		In: o.In, Out: o.Out, App: o.App, Data: o.Data,
-		Memory: o.Limits.Memory, OutBytes: o.Limits.OutBytes, Files: o.Limits.Files,
+		Memory: o.Limits.Memory, OutBytes: o.Limits.OutBytes, DataBytes: o.Limits.DataBytes, Files: o.Limits.Files,
 		Timeout: o.Limits.Timeout, CPUTime: o.Limits.CPUTime, Trace: o.Limits.Trace,
 	}
 }

@@ -79,13 +79,6 @@ static void test_order(void)
 	kill(getpid(), SIGSEGV);
 	raise(rt);
 	block(SIG_SETMASK, 0, 0, 0);
-	tell("the thread's, and the process's");
-	block(SIG_SETMASK, SIGUSR1, SIGSEGV, SIGHUP);
-	on(SIGHUP, in_and_out, 0, 0);
-	kill(getpid(), SIGUSR1);
-	kill(getpid(), SIGSEGV);
-	kill(getpid(), SIGHUP);
-	block(SIG_SETMASK, 0, 0, 0);
 	tell("SIGSEGV's frame is made first");
 	block(SIG_SETMASK, SIGUSR1, SIGUSR2, 0);
 	kill(getpid(), SIGUSR1);

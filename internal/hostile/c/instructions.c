@@ -1,26 +1,16 @@
 // instructions: what user code must not be able to do with one instruction.
-//
-// The arguments name attacks; each prints its name, then tries. One that is
-// survived prints "alive" and what it found. With "--catch" before them a
-// handler prints the signal, and the next attack follows in the same process.
-// Without arguments it lists the attacks.
-#include "facts.h"
-#include <setjmp.h>
-#include <signal.h>
+#include "attack.h"
 
 // Memory that attacks may use: aligned as XSAVE wants it, the last page of
 // which nobody may touch.
 __attribute__((aligned(4096))) char room[4 * 4096];
 
-// What an attack leaves for people to see.
-unsigned long seen;
-
 // The system pages of a cell, where Linux has nothing mapped in a program
 // whose stack lies as low as ours is moved.
 #define STUB "0x7fffff000000"
 
-// An attack is assembly that may use every register but RSP: guard saves them.
-#define INT(n) X(int_##n, "int $" #n)
+// An attack is assembly that may use every register but RSP: guarded saves them.
+#define INT(n) X(int_##n, "mov $20, %eax; int $" #n)
 #define OPCODE(n) X(opcode_##n, ".byte 0x" #n "; .fill 14, 1, 0x90")
 #define SELECTOR(n) \
 	X(ds_##n, "mov $0x" #n ", %eax; mov %eax, %ds; xor %eax, %eax; mov %eax, %ds")        \
@@ -84,8 +74,8 @@ unsigned long seen;
 	X(insb_stub, "mov $room, %edi; xor %edx, %edx; insb") X(insw_stub, "mov $room, %edi; xor %edx, %edx; insw") X(insl_stub, "mov $room, %edi; xor %edx, %edx; insl") X(outsb_stub, "mov $room, %esi; xor %edx, %edx; outsb") X(outsw_stub, "mov $room, %esi; xor %edx, %edx; outsw") X(outsl_stub, "mov $room, %esi; xor %edx, %edx; outsl") \
 	X(rep_insb_stub, "mov $room, %edi; mov $4000, %ecx; xor %edx, %edx; rep insb") X(rep_outsb_stub, "mov $room, %esi; mov $4000, %ecx; xor %edx, %edx; rep outsb") X(rep_insb_unmapped, "xor %edi, %edi; mov $4, %ecx; xor %edx, %edx; rep insb") X(rep_outsb_unmapped, "xor %esi, %esi; mov $4, %ecx; xor %edx, %edx; rep outsb") X(rep_insb_system, "mov $" STUB "+0x1000, %rdi; mov $4, %ecx; xor %edx, %edx; rep insb") X(rep_outsb_none, "mov $room, %esi; xor %ecx, %ecx; xor %edx, %edx; rep outsb") X(rep_insb_code, "mov $main, %edi; mov $4, %ecx; xor %edx, %edx; rep insb") X(insb_backwards, "std; mov $room, %edi; mov $40, %ecx; xor %edx, %edx; rep insb; cld") \
 	X(out_handler_port, "mov $0x4e, %edx; out %al, %dx") X(out_handler_first, "out %al, $0x40") X(out_handler_last, "out %al, $0x60") X(in_handler_port, "in $0x4e, %al") X(rep_outsb_handler, "mov $room, %esi; mov $40, %ecx; mov $0x4e, %edx; rep outsb") X(outl_last_port, "mov $0xffff, %edx; out %eax, %dx") X(out_16_before_stub, "mov $0xffff, %edx; out %ax, %dx") \
-	X(sysenter, "mov $39, %eax; sysenter") X(into, ".byte 0xce") X(bound, ".byte 0x62,0x04,0x25; .long room") \
-	X(syscall_long, ".fill 13, 1, 0x66; syscall") X(syscall_too_long, "mov $39, %eax; .fill 14, 1, 0x66; syscall") X(syscall_rex, "mov $39, %eax; .byte 0x48; syscall") X(syscall_rep, "mov $39, %eax; .byte 0xf3; syscall") X(syscall_address, "mov $39, %eax; .byte 0x67; syscall") X(syscall_fs, "mov $39, %eax; .byte 0x64; syscall") \
+	X(sysenter, "mov $20, %eax; sysenter") X(into, ".byte 0xce") X(bound, ".byte 0x62,0x04,0x25; .long room") \
+	X(syscall_long, "mov $39, %eax; .fill 13, 1, 0x66; syscall") X(syscall_too_long, "mov $39, %eax; .fill 14, 1, 0x66; syscall") X(syscall_rex, "mov $39, %eax; .byte 0x48; syscall") X(syscall_rep, "mov $39, %eax; .byte 0xf3; syscall") X(syscall_address, "mov $39, %eax; .byte 0x67; syscall") X(syscall_fs, "mov $39, %eax; .byte 0x64; syscall") \
 	X(nop_15, ".fill 14, 1, 0x66; nop") X(nop_16, ".fill 15, 1, 0x66; nop") X(prefixes_16, ".fill 16, 1, 0xf3; nop") X(rex_only, ".fill 15, 1, 0x48; nop") \
 	X(lock_nop, ".byte 0xf0,0x90") X(lock_mov, ".byte 0xf0,0x89,0x04,0x25; .long room") X(lock_add_register, ".byte 0xf0,0x01,0xc0") X(lock_syscall, "mov $39, %eax; .byte 0xf0; syscall") X(lock_int3, ".byte 0xf0,0xcc") X(lock_hlt, ".byte 0xf0,0xf4") X(lock_ud2, ".byte 0xf0,0x0f,0x0b") X(lock_out, ".byte 0xf0,0xe6,0x00") X(lock_int, ".byte 0xf0,0xcd,0x80") X(lock_cmpxchg8b_register, ".byte 0xf0,0x0f,0xc7,0xc8") X(lock_pause, ".byte 0xf0,0xf3,0x90") X(lock_movcr, ".byte 0xf0,0x0f,0x20,0xc0") \
 	X(int_rex, ".byte 0x48,0xcd,0x20") X(int_prefixed, ".byte 0x66,0x67,0xcd,0x20") X(int_3_long, ".byte 0xcd,0x03") X(int_4_long, ".byte 0xcd,0x04") \
@@ -97,7 +87,7 @@ unsigned long seen;
 	X(iret_iopl, "mov %rsp, %rax; mov %ss, %ecx; mov %cs, %ebx; push %rcx; push %rax; push $0x3202; push %rbx; push $1f; iretq; 1: pushf; pop %rax; and $0x3000, %eax; mov %rax, seen") X(iret_if, "mov %rsp, %rax; mov %ss, %ecx; mov %cs, %ebx; push %rcx; push %rax; push $2; push %rbx; push $1f; iretq; 1: pushf; pop %rax; and $0x200, %eax; mov %rax, seen") X(iret_vm, "mov %rsp, %rax; mov %ss, %ecx; mov %cs, %ebx; push %rcx; push %rax; push $0x20202; push %rbx; push $1f; iretq; 1:") X(iret_noncanonical, "mov %rsp, %rax; mov %ss, %ecx; mov %cs, %ebx; push %rcx; push %rax; push $0x202; push %rbx; mov $0x800000000000, %rax; push %rax; iretq") X(iret_stack_noncanonical, "mov $0x800000000000, %rax; mov %ss, %ecx; mov %cs, %ebx; push %rcx; push %rax; push $0x202; push %rbx; push $1f; iretq; 1: pop %rax") X(iret_upper, "mov %rsp, %rax; mov %ss, %ecx; mov %cs, %ebx; push %rcx; push %rax; push $0x202; push %rbx; push $-4096; iretq") X(iret_null_ss, "mov %rsp, %rax; mov %cs, %ebx; push $0; push %rax; push $0x202; push %rbx; push $1f; iretq; 1:") X(iret_16, ".byte 0x66; iret") X(iret_32, "iretl") \
 	SELECTOR(0) SELECTOR(3) SELECTOR(10) SELECTOR(18) SELECTOR(23) SELECTOR(2b) SELECTOR(33) SELECTOR(40) SELECTOR(43) SELECTOR(7) SELECTOR(fff8) \
 	IN32(nop, "nop") IN32(syscall, "movl $20, %eax; .byte 0x0f,0x05") IN32(int80, "movl $20, %eax; .byte 0xcd,0x80") IN32(sysenter, "movl $20, %eax; movl %esp, %ebp; .byte 0x0f,0x34") IN32(ud2, "ud2") IN32(hlt, "hlt") IN32(out, "out %al, $0") IN32(null, "xorl %eax, %eax; movb (%eax), %al") IN32(int3, "int3") IN32(into, "movb $127, %al; incb %al; into") IN32(bound, "boundl %eax, room") IN32(touch, "movb room+8192, %al") \
-	X(ldmxcsr_reserved, "movl $0xffffffff, room; ldmxcsr room") X(fxrstor_mxcsr, "movl $0xffffffff, room+24; fxrstor room") X(fxrstor_misaligned, "fxrstor room+1") X(fxsave_edge, "fxsave64 room+0x2f00") \
+	X(ldmxcsr_reserved, "movl $0xffffffff, room; ldmxcsr room") X(fxrstor_mxcsr, "movl $0xffffffff, room+24; fxrstor room") X(fxrstor_misaligned, "movl $0x1f80, room+25; fxrstor room+1") X(fxsave_edge, "fxsave64 room+0x2f00") \
 	X(xrstor_garbage, "lea room, %rdi; mov $-1, %rax; mov $1024, %ecx; rep stosb; mov $-1, %eax; mov $-1, %edx; xrstor room") X(xrstor_header, "movq $0, room+512; movq $1, room+528; mov $7, %eax; xor %edx, %edx; xrstor room") X(xrstor_unknown, "movq $0, room+528; movq $0, room+520; movabs $0x4000000000000000, %rax; mov %rax, room+512; mov $-1, %eax; mov $-1, %edx; xrstor room") X(xrstor_compact, "movabs $0x8000000000000000, %rax; mov %rax, room+520; movq $7, room+512; mov $7, %eax; xor %edx, %edx; xrstor room") X(xrstor_supervisor, "movabs $0x8000000000000100, %rax; mov %rax, room+520; movq $0x100, room+512; mov $-1, %eax; mov $-1, %edx; xrstor room") X(xrstor_misaligned, "mov $7, %eax; xor %edx, %edx; xrstor room+8") X(xrstors, "mov $7, %eax; xor %edx, %edx; xrstors room") X(xsaves, "mov $7, %eax; xor %edx, %edx; xsaves room") \
 	X(xsave_edge, "mov $-1, %eax; mov $-1, %edx; xsave room+0x2f00") X(xsave_code, "mov $-1, %eax; mov $-1, %edx; lea main, %rbx; and $-64, %rbx; xsave (%rbx)") X(xsave_system, "mov $-1, %eax; mov $-1, %edx; mov $" STUB "+0x1000, %rbx; xsave (%rbx)") X(xrstor_system, "mov $-1, %eax; mov $-1, %edx; mov $" STUB "+0x5000, %rbx; xrstor (%rbx)") X(xgetbv_2, "mov $2, %ecx; xgetbv") X(xgetbv_max, "mov $-1, %ecx; xgetbv") X(avx_edge, "vmovups room+0x2ff0, %ymm0") X(avx_misaligned, "vmovaps room+1, %ymm0") X(vzeroall, "vzeroall") \
 	X(ldtilecfg, ".byte 0xc4,0xe2,0x78,0x49,0x04,0x25; .long room") X(tilerelease, ".byte 0xc4,0xe2,0x78,0x49,0xc0") X(tilezero, ".byte 0xc4,0xe2,0x7b,0x49,0xc0") X(tdpbssd, ".byte 0xc4,0xe2,0x73,0x5e,0xc2") X(xop, ".byte 0x8f,0xe8,0x78,0xc2,0xc0,0x00") X(fma4, ".byte 0xc4,0xe3,0xf9,0x69,0xc0,0x00") X(apx_rex2, ".byte 0xd5,0x00,0x90,0x90,0x90") X(femms, ".byte 0x0f,0x0e") X(x87_garbage, "movw $0, room; fldenv room; fldcw room; fld1; fldz; fdivrp; fwait; fninit") X(cr_lock_8, ".byte 0xf0,0x0f,0x20,0xc0") \
@@ -109,69 +99,15 @@ unsigned long seen;
 ATTACKS
 #undef X
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} attacks[] = {
+static const struct entry table[] = {
 #define X(name, code) {#name, attack_##name},
 	ATTACKS
 #undef X
 };
 
-// guard calls an attack and keeps the registers that a function must keep.
-__attribute__((naked, noinline)) static void guard(void (*attack)(void))
-{
-	__asm__("push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n\t"
-		"call *%rdi\n\t"
-		"cld; pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx; ret");
-}
-
-static sigjmp_buf back;
-
-static void caught(int sig, siginfo_t *info, void *context)
-{
-	say("signal %d, code %d", sig, info->si_code);
-	siglongjmp(back, 1);
-}
-
-static void catch_all(void)
-{
-	static char stack[65536];
-	stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
-	must(sigaltstack(&alternate, 0) == 0);
-	struct sigaction action = {.sa_sigaction = caught, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-	for (int sig = 1; sig < 32; sig++)
-		if (sig != SIGKILL && sig != SIGSTOP)
-			must(sigaction(sig, &action, 0) == 0);
-}
-
+static void list(void) { list_table(table, LEN(table)); }
 static int attack(const char *name)
 {
-	for (size_t i = 0; i < LEN(attacks); i++)
-		if (strcmp(name, attacks[i].name) == 0) {
-			say("%s", name);
-			seen = 0;
-			if (sigsetjmp(back, 1) == 0) {
-				guard(attacks[i].run);
-				say("alive, %lu", seen);
-			}
-			return 1;
-		}
-	return 0;
-}
-
-int main(int argc, char **argv)
-{
-	if (argc < 2) {
-		for (size_t i = 0; i < LEN(attacks); i++)
-			puts(attacks[i].name);
-		return 0;
-	}
 	must(mprotect(room + 3 * 4096, 4096, PROT_NONE) == 0);
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--catch") == 0)
-			catch_all();
-		else if (!attack(argv[i]))
-			return 2;
-	return 0;
+	return attack_table(table, LEN(table), name);
 }

@@ -1,18 +1,15 @@
 // places: a stack pointer where no stack is, jumps to where no code is, and
 // instructions at the edges of pages and of user space.
-//
-// The argument names the attack, without one they are listed.
-#include "facts.h"
+#include "attack.h"
 
 __attribute__((aligned(4096))) char room[4 * 4096];
-static const char survived[] = "alive, 0\n";
 
 // A way to use the stack pointer that rdi is about to become.
-#define NAKED(name, code) __attribute__((naked, noinline, noreturn)) static void name(unsigned long at) { __asm__(code); }
-#define TELL "mov $1, %eax; mov $1, %edi; mov $survived, %esi; mov $9, %edx; syscall; mov $231, %eax; xor %edi, %edi; syscall; ud2"
-NAKED(use_push, "mov %rdi, %rsp; push %rax; " TELL)
-NAKED(use_pop, "mov %rdi, %rsp; pop %rax; " TELL)
-NAKED(use_call, "mov %rdi, %rsp; mov $39, %eax; syscall; " TELL)
+#define NAKED(name, code) __attribute__((naked, noinline)) static void name(unsigned long at) { __asm__(code); }
+#define BACK "jmp came_back"
+NAKED(use_push, "mov %rdi, %rsp; push %rax; " BACK)
+NAKED(use_pop, "mov %rdi, %rsp; pop %rax; " BACK)
+NAKED(use_call, "mov %rdi, %rsp; mov $39, %eax; syscall; " BACK)
 NAKED(use_ud2, "mov %rdi, %rsp; ud2")
 NAKED(use_int3, "mov %rdi, %rsp; int3")
 NAKED(use_hlt, "mov %rdi, %rsp; hlt")
@@ -20,9 +17,9 @@ NAKED(use_null, "mov %rdi, %rsp; xor %eax, %eax; mov (%rax), %eax")
 NAKED(use_jump, "mov $39, %eax; xor %ecx, %ecx; jmp *%rdi")
 NAKED(use_jump_call, "mov %rdi, %rax; mov $1f, %ecx; mov $0x202, %r11d; jmp *%rax; 1: ud2")
 NAKED(use_jump_wild, "mov %rdi, %rax; mov $0x800000000000, %rcx; mov $-1, %r11; mov $room, %edi; jmp *%rax")
-NAKED(use_read, "mov (%rdi), %rax; " TELL)
-NAKED(use_write, "mov %rax, (%rdi); " TELL)
-NAKED(use_add, "lock addq $0, (%rdi); " TELL)
+NAKED(use_read, "mov (%rdi), %rax; " BACK)
+NAKED(use_write, "mov %rax, (%rdi); " BACK)
+NAKED(use_add, "lock addq $0, (%rdi); " BACK)
 NAKED(use_ret, "mov $39, %eax; xor %ecx, %ecx; push %rdi; ret")
 // As a pointer of a call: read(2) into it and write(2) from it, and the time.
 static void use_pointer(unsigned long at)
@@ -31,7 +28,7 @@ static void use_pointer(unsigned long at)
 	must(pipe(p) == 0);
 	char *where = (char *)at;
 	say("write %s", write(p[1], where, 8) == 8 ? "ok" : errno_name(errno));
-	must(write(p[1], survived, 8) == 8);
+	must(write(p[1], "8 bytes", 8) == 8);
 	say("read %s", read(p[0], where, 8) == 8 ? "ok" : errno_name(errno));
 	say("open %s", open(where, 0) >= 0 ? "ok" : errno_name(errno));
 	say("clock_gettime %s", syscall(SYS_clock_gettime, 0, where) == 0 ? "ok" : errno_name(errno));
@@ -39,10 +36,14 @@ static void use_pointer(unsigned long at)
 	say("munmap %s", syscall(SYS_munmap, at & -4096, 4096) == 0 ? "ok" : errno_name(errno));
 	say("mprotect %s", syscall(SYS_mprotect, at & -4096, 4096, 7) == 0 ? "ok" : errno_name(errno));
 	say("mmap %s", syscall(SYS_mmap, at & -4096, 4096, 3, 0x100032, -1, 0) != -1 ? "ok" : errno_name(errno));
-	say("mremap %s", syscall(SYS_mremap, room, 4096, 4096, 3, at & -4096) != -1 ? "ok" : errno_name(errno));
+	char *other = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	must(other != MAP_FAILED);
+	say("mremap %s", syscall(SYS_mremap, other, 4096, 4096, 3, at & -4096) != -1 ? "ok" : errno_name(errno));
 	say("madvise %s", syscall(SYS_madvise, at & -4096, 4096, 4) == 0 ? "ok" : errno_name(errno));
 	say("arch_prctl %s", syscall(SYS_arch_prctl, 0x1001, at) == 0 ? "ok" : errno_name(errno));
-	_exit(0);
+	munmap((void *)(at & -4096), PAGE);
+	close(p[0]);
+	close(p[1]);
 }
 
 #define SYSTEM 0x7fffff000000
@@ -77,8 +78,7 @@ static char *before_hole(const char *code, size_t n)
 }
 static void jump(const char *to)
 {
-	__asm__ volatile("mov $0x6b00, %%eax; xor %%edi, %%edi; call *%0" ::"r"(to) : "memory");
-	say("alive, 0");
+	__asm__ volatile("mov $0x6b00, %%eax; xor %%edi, %%edi; call *%0" ::"r"(to) : "memory", "rax", "rdi", "rcx", "r11");
 }
 static void edge_nop(void) { jump(before_hole("\x90", 1)); }
 static void edge_syscall(void) { jump(before_hole("\x0f\x05", 2)); }
@@ -95,10 +95,11 @@ static void edge_ret(void) { jump(before_hole("\xc3", 1)); }
 // its stack does not.
 static void last(const char *code, size_t n)
 {
+	munmap((void *)(SYSTEM - PAGE), PAGE);
 	char *p = mmap((void *)(SYSTEM - PAGE), PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (p == MAP_FAILED) {
 		say("no page: %s", errno_name(errno));
-		_exit(0);
+		return;
 	}
 	memcpy(p + PAGE - n, code, n);
 	must(mprotect(p, PAGE, PROT_READ | PROT_EXEC) == 0);
@@ -117,42 +118,51 @@ static void last_prefix(void) { last("\x66", 1); }
 static void beyond_last(void)
 {
 	for (unsigned long at = SYSTEM; at < 0x7ffffffff000; at += 0x100000)
-		if (mmap((void *)at, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
-			say("a page at %lx", at);
-	say("alive, 0");
+		if (mmap((void *)at, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != MAP_FAILED)
+			seen++;
 }
 
 #define E(name) {#name, name}
-static const struct {
-	const char *name;
-	void (*run)(void);
-} edges[] = {
+static const struct entry edges[] = {
 	E(edge_nop), E(edge_syscall), E(edge_half_syscall), E(edge_half_call), E(edge_half_int), E(edge_int), E(edge_int3), E(edge_prefixes), E(edge_avx), E(edge_hlt), E(edge_ret),
 	E(last_nop), E(last_syscall), E(last_out), E(last_in), E(last_half_out), E(last_outsb), E(last_jump), E(last_int3), E(last_ud2), E(last_prefix), E(beyond_last),
 };
 
-int main(int argc, char **argv)
+// each calls do with every use and place that belong together, until it says
+// so.
+static int each(int (*do_with)(const char *name, size_t use, size_t place, const char *wanted), const char *wanted)
 {
-	char name[64];
 	for (size_t u = 0; u < LEN(uses); u++)
 		for (size_t p = 0; p < LEN(places); p++) {
+			char name[64];
 			if (uses[u].few && !places[p].few)
 				continue;
+			if (uses[u].run == use_pointer && places[p].at < SYSTEM && places[p].at > PAGE)
+				continue; // what is the program's own it may take away
 			snprintf(name, sizeof name, "%s_%s", uses[u].name, places[p].name);
-			if (argc < 2)
-				puts(name);
-			else if (strcmp(name, argv[1]) == 0) {
-				say("%s", name);
-				uses[u].run(places[p].at);
-			}
+			if (do_with(name, u, p, wanted))
+				return 1;
 		}
-	for (size_t i = 0; i < LEN(edges); i++)
-		if (argc < 2)
-			puts(edges[i].name);
-		else if (strcmp(edges[i].name, argv[1]) == 0) {
-			say("%s", argv[1]);
-			edges[i].run();
-			return 0;
-		}
-	return argc < 2 ? 0 : 2;
+	return 0;
+}
+static int list_one(const char *name, size_t use, size_t place, const char *wanted)
+{
+	say("%s", name);
+	return 0;
+}
+static int attack_one(const char *name, size_t use, size_t place, const char *wanted)
+{
+	if (strcmp(name, wanted) != 0)
+		return 0;
+	try(name, uses[use].run, places[place].at);
+	return 1;
+}
+static void list(void)
+{
+	each(list_one, 0);
+	list_table(edges, LEN(edges));
+}
+static int attack(const char *name)
+{
+	return each(attack_one, name) || attack_table(edges, LEN(edges), name);
 }

@@ -65,7 +65,7 @@ func same(t *testing.T) {
 // dear are cases with many exits or much to compute, which emulation makes slow;
 // enough others are left.
 var dear = []string{"memory/musl", "memory/glibc-pie", "math/glibc", "command/busybox-sort-large", "faults/endless_recursion/musl",
-	"tree/glibc", "repeat/musl-pie", "repeat/glibc-pie"}
+	"tree/glibc", "stdio/musl", "repeat/musl-pie", "repeat/glibc-pie"}
 
 // reported runs a case with a seed and a clock that stands still.
 func reported(ctx context.Context, bench *conformance.Bench, c conformance.Case) (conformance.Result, []byte, error) {

@@ -52,6 +52,9 @@ func (b *Bench) Executable(p Program) (string, error) {
 		}
 		return p.Path, nil
 	}
+	if p.Suite != "" {
+		return b.compileSuite(p)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if path, ok := b.built[p]; ok {

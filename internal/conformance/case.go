@@ -36,6 +36,9 @@ type Case struct {
 type Program struct {
 	// Subject names the source of ours: "memory".
 	Subject string
+	// Suite names the test suite of others that the source is from, if it is not
+	// ours (suites.go).
+	Suite string
 	// Build is how ours is compiled.
 	Build Build
 	// From holds the folder c with the source, where another package has it; nil

@@ -61,6 +61,9 @@ func (t *Thread) sendfile(out, in int, at *int64, count uint64) (uint64, errno) 
 	if e := dst.verify(count); e != 0 {
 		return 0, e
 	}
+	if count == 0 && from.isPipe() && to.isPipe() {
+		return 0, 0 // splice_pipe_to_pipe() of nothing looks no further
+	}
 	if limit := min(from.maxBytes(), to.maxBytes()); off >= 0 && off > limit-int64(count) {
 		if off >= limit {
 			return 0, unix.EOVERFLOW

@@ -90,6 +90,9 @@ func stageRoot(dir, program string) error {
 	if err := os.WriteFile(filepath.Join(dir, "app", filepath.Base(program)), nil, 0o755); err != nil {
 		return err
 	}
+	if err := setTimes(filepath.Join(dir, "app")); err != nil {
+		return err // the file above is none of the case's
+	}
 	if err := os.Symlink(program, filepath.Join(dir, "program")); err != nil {
 		return err
 	}

@@ -69,6 +69,16 @@ static void test_pipe_fault(void)
 	TRY(read(p[0], bytes, sizeof bytes));
 }
 
+// Nothing from a pipe to a pipe is nothing; something is refused.
+static void test_pipe_to_pipe(void)
+{
+	int p[2], q[2];
+	must(pipe(p) == 0 && pipe(q) == 0);
+	say("# sendfile from a pipe");
+	TRY(syscall(SYS_sendfile, q[1], p[0], 0L, 0L));
+	TRY(syscall(SYS_sendfile, p[1], p[0], 0L, 0L));
+}
+
 static void mode_of(const char *path)
 {
 	struct stat s;
@@ -104,6 +114,7 @@ int main(void)
 	test_map_offset();
 	test_pipe_locks();
 	test_pipe_fault();
+	test_pipe_to_pipe();
 	test_on_purpose();
 	return 0;
 }

@@ -35,6 +35,8 @@ func (o *owner) attend(ctx context.Context) error {
 		// that needs it; the error has nowhere else to go.
 		_ = o.server.Serve(o.worldFD)
 	}()
+	digest := make(chan string, 1)
+	go func() { digest <- o.digest() }()
 	results := make(chan *result, 1)
 	go func() { results <- o.receive() }()
 	ordered := o.hold(ctx)
@@ -43,7 +45,7 @@ func (o *owner) attend(ctx context.Context) error {
 	_ = unix.Shutdown(o.controlFD, unix.SHUT_RDWR)
 	_ = unix.Shutdown(o.worldFD, unix.SHUT_RDWR)
 	<-served // its descriptor is closed next, and its number may be another's
-	return o.finish(<-results, e, ordered)
+	return o.finish(<-results, e, ordered, digest)
 }
 
 // hold holds the limits until the runner has ended, and says for which of them
@@ -161,21 +163,21 @@ func (o *owner) cpuLeft() time.Duration {
 }
 
 // finish makes the report when the runner is gone.
-func (o *owner) finish(res *result, e exited, ordered cause) error {
+func (o *owner) finish(res *result, e exited, ordered cause, digest <-chan string) error {
 	o.takeTerminal()
 	o.report.Time.RunnerCPU = (e.usage.Utime.Nano() + e.usage.Stime.Nano()) / 1e3
 	// Linux counts in KiB (getrusage(2)).
 	o.report.Memory.RunnerPeak = uint64(e.usage.Maxrss) << 10
 	o.report.Memory.Limit = uint64(o.spec.Memory)
 	if res == nil || res.Refused == "" { // else it did not run, and may be of any size
-		o.report.Digest = o.digest()
+		o.report.Digest = <-digest
 	}
 	if res != nil {
 		o.report.fill(res, o.started)
 		if o.report.Host != (hostInfo{}) { // a machine came to be
 			o.report.Host.HugePages = "off"
 			if !o.spec.NoHugePages {
-				o.report.Host.HugePages = hugePageSetting()
+				o.report.Host.HugePages = o.hugePages
 			}
 		}
 		switch o.report.Ended.Cause {

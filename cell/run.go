@@ -30,6 +30,7 @@ type owner struct {
 	executable bool // the program's permissions say so
 	system     *kvm.System
 	host       vmm.Host
+	hugePages  string // the host's setting
 	server     *world.Server
 	control    *os.File // of controlFD, which does not block
 	controlFD  int
@@ -179,11 +180,12 @@ func (o *owner) checkOut() error {
 	return nil
 }
 
-// prepare makes the world, and finds out what KVM offers.
+// prepare makes the world, and finds out what the host offers.
 func (o *owner) prepare() (err error) {
 	if o.host, err = vmm.Examine(o.system); err != nil {
 		return &Failure{StatusFailure, noMachine(err)}
 	}
+	o.hugePages = hugePageSetting()
 	return o.openWorld()
 }
 

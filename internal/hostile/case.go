@@ -80,6 +80,15 @@ func Program(guest string) conformance.Program {
 	return conformance.Program{Subject: guest, Build: conformance.Musl, From: sources}
 }
 
+// Programs are all that the tests of this package run in a cell.
+func Programs() []conformance.Program {
+	programs := []conformance.Program{Program(Ordinary)}
+	for _, g := range Guests() {
+		programs = append(programs, Program(g.Name))
+	}
+	return programs
+}
+
 // Cases asks a guest for its attacks.
 func Cases(ctx context.Context, bench *conformance.Bench, g Guest) ([]Case, error) {
 	path, err := bench.Executable(Program(g.Name))

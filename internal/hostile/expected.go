@@ -19,7 +19,7 @@ func emulation() bool { return os.Getenv("SPACEOS_EMULATED") != "" }
 func limits() map[string]Limits {
 	cpu, wall := 300*time.Millisecond, time.Second
 	if emulation() {
-		cpu, wall = 5*time.Second, 10*time.Second
+		cpu, wall = 3*time.Second, 6*time.Second
 	}
 	small := Limits{Timeout: time.Minute, Memory: 8 * spaceos.MiB}
 	few := Limits{Timeout: time.Minute, Files: 300, OutBytes: 4 * spaceos.MiB, DataBytes: 4 * spaceos.MiB, Memory: 16 * spaceos.MiB}

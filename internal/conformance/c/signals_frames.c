@@ -236,7 +236,7 @@ static void test_refusals(void)
 				 : "=&r"(flags), "=m"(is), "+m"(xmm), "=m"(x87)
 				 : "m"(x87), "m"(csr), "m"(first), "m"(pi), "a"(SYS_tkill), "D"((long)getpid()), "S"((long)SIGUSR1)
 				 : "rcx", "r11", "xmm5", "xmm0", "memory");
-		say("  goes on: mxcsr %x xmm5 %lx %lx x87 %g flags %lx", csr, xmm[0], xmm[1], is, flags & 0x3d0500);
+		say("  goes on: mxcsr %x xmm5 %lx %lx x87 kept %d flags %lx", csr, xmm[0], xmm[1], is == 3.25, flags & 0x3d0500);
 	}
 	stack_t s;
 	sigaltstack(0, &s);

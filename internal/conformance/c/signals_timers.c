@@ -263,7 +263,7 @@ static void test_storm(void)
 	double sum = 0;
 	uint64_t h = 1;
 	for (int i = 1; i < 3000000 || count < 50; i++) {
-		if (i <= 3000000) {
+		if (i < 3000000) {
 			sum += 1.0 / i;
 			h = h * 6364136223846793005 + i;
 		}

@@ -185,7 +185,7 @@ static void kernel_rip(ucontext_t *u) { go_to(u, 0xffff800000000000); }
 static void top_rip(ucontext_t *u) { go_to(u, 0x7ffffffff000); }
 static void odd_fp(ucontext_t *u) { u->uc_mcontext.fpregs = (void *)0x1000; }
 static void kernel_fp(ucontext_t *u) { u->uc_mcontext.fpregs = (void *)0xffff800000000000; }
-static void unaligned_fp(ucontext_t *u) { *(char **)&u->uc_mcontext.fpregs += 16; }
+static void unaligned_fp(ucontext_t *u) { *(char **)&u->uc_mcontext.fpregs += 8; }
 static void no_fp(ucontext_t *u) { u->uc_mcontext.fpregs = 0; }
 static void bad_mxcsr(ucontext_t *u) { put32(fp(u) + 24, 0xffff1f80); }
 static void bad_mxcsr_old(ucontext_t *u) { put32(fp(u) + 464, 0); bad_mxcsr(u); }

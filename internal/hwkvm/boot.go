@@ -48,6 +48,8 @@ type Machine struct {
 type Outcome struct {
 	Results []Result // one a job, in the order given
 	Console string   // what the kernel said, the last 64 KiB
+	// Time is how long the emulator ran, CPU the processor time that it took.
+	Time, CPU time.Duration
 }
 
 // Boot starts the machine, waits until its jobs have ended, and gives what they did. It returns an error when the machine did not do its
@@ -71,7 +73,7 @@ func Boot(ctx context.Context, k Kernel, m Machine) (Outcome, error) {
 	for i, j := range m.Jobs {
 		out.Results[i].Job = j
 	}
-	err = emulate(ctx, qemu, k.arguments(m, initrd, console, port), port, out.Results, m.Log)
+	err = out.emulate(ctx, qemu, k.arguments(m, initrd, console, port), port, m.Log)
 	out.Console = tail(console, 64<<10)
 	if err != nil {
 		err = fmt.Errorf("hwkvm: %w\nconsole: %s", err, out.Console)
@@ -138,7 +140,7 @@ func (k Kernel) pack(ctx context.Context, to string, m Machine) error {
 
 // emulate runs QEMU and collects what it writes to the file port: a file takes
 // all, so that the machine never waits for its reader.
-func emulate(ctx context.Context, qemu string, args []string, port string, results []Result, log io.Writer) error {
+func (o *Outcome) emulate(ctx context.Context, qemu string, args []string, port string, log io.Writer) error {
 	// The emulator dies with the thread that started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -152,6 +154,7 @@ func emulate(ctx context.Context, qemu string, args []string, port string, resul
 		return err
 	}
 	defer data.Close()
+	started := time.Now()
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -162,9 +165,10 @@ func emulate(ctx context.Context, qemu string, args []string, port string, resul
 		_ = cmd.Wait() // how it ended is no news: either all was said before, or not
 		close(ended)
 	}()
-	err = collect(&follower{data, ended}, results, log)
+	err = collect(&follower{data, ended}, o.Results, log)
 	_ = cmd.Process.Kill()
 	<-ended
+	o.Time, o.CPU = time.Since(started), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()
 	if ctx.Err() != nil {
 		return fmt.Errorf("the machine was not done in time: %w", ctx.Err())
 	}

@@ -76,12 +76,11 @@ func TestOnEmulatedSVM(t *testing.T) {
 	for _, c := range checks {
 		m.Jobs = append(m.Jobs, c.job)
 	}
-	started := time.Now()
 	out, err := Boot(ctx, kernel, m)
 	if err != nil {
 		t.Error(err)
 	}
-	t.Logf("%d jobs in %.1f s, from start to end", len(m.Jobs), time.Since(started).Seconds())
+	t.Logf("%d jobs in %.1f s, from start to end, with %.1f s of processor time", len(m.Jobs), out.Time.Seconds(), out.CPU.Seconds())
 	if out.Console != "" {
 		t.Logf("the kernel said:\n%s", out.Console)
 	}
@@ -104,9 +103,9 @@ func TestOnEmulatedSVM(t *testing.T) {
 func tests(t *testing.T, r Result) {
 	root := parseTests(t, r.Output)
 	root.replay(t)
-	counts := map[string]int{}
-	root.count(counts)
+	counts := root.count()
 	t.Logf("%d passed, %d failed, %d skipped", counts["pass"], counts["fail"], counts["skip"])
+	t.Logf("the slowest:\n%s", root.slowest(10))
 	if counts["pass"]+counts["fail"]+counts["skip"] == 0 || r.Status != 0 {
 		t.Errorf("status %d, %v\n%s", r.Status, counts, root.text())
 	}

@@ -2,8 +2,12 @@ package hwkvm
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -12,6 +16,7 @@ import (
 type inner struct {
 	name     string // the part below its parent's
 	outcome  string // pass, fail, skip; "" if it did not end
+	seconds  float64
 	output   strings.Builder
 	children []*inner
 }
@@ -29,7 +34,10 @@ func parseTests(t *testing.T, output []byte) *inner {
 	root := &inner{}
 	byName := map[string]*inner{"": root}
 	for dec := json.NewDecoder(bytes.NewReader(events)); dec.More(); {
-		var e struct{ Action, Test, Output string }
+		var e struct {
+			Action, Test, Output string
+			Elapsed              float64
+		}
 		if err := dec.Decode(&e); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +53,7 @@ func parseTests(t *testing.T, output []byte) *inner {
 		case "output":
 			n.output.WriteString(e.Output)
 		case "pass", "fail", "skip":
-			n.outcome = e.Action
+			n.outcome, n.seconds = e.Action, e.Elapsed
 		}
 	}
 	return root
@@ -98,12 +106,38 @@ func (n *inner) text() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// count counts the tests that have none below them, by outcome.
-func (n *inner) count(by map[string]int) {
+// leaves gives the tests that have none below them, by their names from n on.
+func (n *inner) leaves() map[string]*inner {
+	all := map[string]*inner{}
 	for _, c := range n.children {
 		if len(c.children) == 0 {
-			by[c.outcome]++
+			all[c.name] = c
 		}
-		c.count(by)
+		for name, leaf := range c.leaves() {
+			all[c.name+"/"+name] = leaf
+		}
 	}
+	return all
+}
+
+// slowest lists the tests that took longest, a line each.
+func (n *inner) slowest(many int) string {
+	leaves := n.leaves()
+	names := slices.SortedFunc(maps.Keys(leaves), func(a, b string) int {
+		return cmp.Or(cmp.Compare(leaves[b].seconds, leaves[a].seconds), cmp.Compare(a, b))
+	})
+	var b strings.Builder
+	for _, name := range names[:min(many, len(names))] {
+		fmt.Fprintf(&b, "%6.1f s  %s\n", leaves[name].seconds, name)
+	}
+	return b.String()
+}
+
+// count counts the tests that have none below them, by outcome.
+func (n *inner) count() map[string]int {
+	by := map[string]int{}
+	for _, leaf := range n.leaves() {
+		by[leaf.outcome]++
+	}
+	return by
 }

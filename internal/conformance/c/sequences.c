@@ -35,7 +35,7 @@ static void describe(char *base)
 	say("  %s %016lx", line, (unsigned long)h);
 }
 
-static void pages(void)
+static void pages(int steps)
 {
 	static char text[6 * PAGE + 500];
 	for (size_t i = 0; i < sizeof text; i++)
@@ -45,7 +45,7 @@ static void pages(void)
 	char *base = mmap(0, SPAN * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	must(base != MAP_FAILED);
 	static const int kinds[] = {PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC};
-	for (int step = 0; step < 400; step++) {
+	for (int step = 0; step < steps; step++) {
 		long at = any(SPAN), n = 1 + any(SPAN - at < 8 ? SPAN - at : 8);
 		char *p = base + at * PAGE;
 		int prot = kinds[any(LEN(kinds))];
@@ -86,8 +86,8 @@ static void pages(void)
 
 int main(int argc, char **argv)
 {
-	must(argc == 3);
+	must(argc >= 3);
 	state = strtoul(argv[2], 0, 10) * 7919 + 1;
-	pages();
+	pages(argc > 3 ? atoi(argv[3]) : 400);
 	return 0;
 }

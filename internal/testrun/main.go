@@ -50,13 +50,17 @@ func main() {
 	if err := cmd.Start(); err != nil {
 		fail(err)
 	}
-	t := tally{output: map[id][]string{}, parents: map[id]bool{}, outcome: map[id]string{}, packages: map[string]float64{}}
+	t := newTally()
 	t.read(out)
 	err = cmd.Wait()
 	t.report(time.Since(started))
 	if err != nil || t.failed > 0 {
 		os.Exit(1)
 	}
+}
+
+func newTally() *tally {
+	return &tally{output: map[id][]string{}, parents: map[id]bool{}, outcome: map[id]string{}, packages: map[string]float64{}}
 }
 
 func fail(err error) {
@@ -146,5 +150,6 @@ func (t *tally) report(took time.Duration) {
 			fmt.Printf("\n--- failed: %s\n%s", k.Package, strings.Join(t.output[k], ""))
 		}
 	}
+	t.reportKVMs(os.Stdout)
 	fmt.Printf("\n%d packages in %.0f s\n%d passed, %d failed, %d skipped\n", len(t.packages), took.Seconds(), t.passed, t.failed, t.skipped)
 }

@@ -36,6 +36,7 @@ var subjects = []struct {
 	stdin string
 }{
 	{name: "memory"},
+	{name: "taken"},
 	{name: "files", stdin: "what the program reads"},
 	{name: "tree"},
 	{name: "corners"},

@@ -10,6 +10,10 @@ import (
 // which stand open as under Linux.
 func TestSoftwareInterrupts(t *testing.T) {
 	m, c := newMachine(t, 8<<20)
+	// The first exception makes the host find the pages of the table. Emulated,
+	// an INT that has to wait for that is taken up behind itself: KVM skips the
+	// instruction where the processor does not say where the next one is.
+	execute(t, m, c, 0x0f, 0x0b)
 	// Paravirtual KVM answers these itself: 26 is as a NOP, the others fault
 	// behind themselves.
 	odd := []int{23, 25, 26}

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // emulator is QEMU's command; Debian has it in the package below.
@@ -162,8 +160,6 @@ func (o *Outcome) emulate(ctx context.Context, qemu string, args []string, port 
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	// Hours of a processor's work beside others': a low priority, if we may.
-	_ = unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, 5)
 	ended := make(chan struct{})
 	go func() {
 		_ = cmd.Wait() // how it ended is no news: either all was said before, or not

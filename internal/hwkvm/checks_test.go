@@ -180,7 +180,7 @@ func (b *builder) demo(spaceos string) check {
 func (b *builder) conformance() check {
 	b.t.Helper()
 	const facts = "/linux.gob"
-	const limit = 7 * time.Minute
+	const limit = 15 * time.Minute
 	j := Job{
 		Name:  "conformance",
 		Args:  []string{"/bin/cases", "-test.v=test2json", "-test.timeout=" + limit.String()},

@@ -49,6 +49,8 @@ func (b *builder) program(pkg string) string {
 	return to
 }
 
+func (b *builder) spaceos() string { return b.program("./cmd/spaceos") }
+
 // testJob runs the tests of a package.
 func (b *builder) testJob(pkg string, limit time.Duration, args ...string) Job {
 	b.t.Helper()
@@ -64,17 +66,27 @@ func (b *builder) testJob(pkg string, limit time.Duration, args ...string) Job {
 	}
 }
 
-// checks are all that runs in the machine, in this order.
-func (b *builder) checks() []check {
+// checks are all that runs in the machine, in this order; only, if not empty,
+// chooses one by its name.
+func (b *builder) checks(only string) []check {
 	b.t.Helper()
-	spaceos := b.program("./cmd/spaceos")
 	var checks []check
 	for _, s := range suites() {
-		j := b.testJob(s.pkg, s.limit, s.args...)
-		b.ship(&j, s.programs...)
-		checks = append(checks, check{job: j})
+		if name := filepath.Base(s.pkg); only == "" || only == name {
+			j := b.testJob(s.pkg, s.limit, s.args...)
+			b.ship(&j, s.programs...)
+			checks = append(checks, check{job: j})
+		}
 	}
-	return append(checks, b.doctor(spaceos), b.hello(spaceos), b.demo(spaceos), b.conformance())
+	for _, c := range []struct {
+		name string
+		make func() check
+	}{{"doctor", b.doctor}, {"hello", b.hello}, {"demo", b.demo}, {"conformance", b.conformance}} {
+		if only == "" || only == c.name {
+			checks = append(checks, c.make())
+		}
+	}
+	return checks
 }
 
 // A suite is a package whose own tests run in the machine.
@@ -112,8 +124,8 @@ func (b *builder) ship(j *Job, programs ...conformance.Program) {
 	}
 }
 
-func (b *builder) doctor(spaceos string) check {
-	j := Job{Name: "doctor", Args: []string{"/bin/spaceos", "doctor"}, Files: map[string]string{"/bin/spaceos": spaceos}}
+func (b *builder) doctor() check {
+	j := Job{Name: "doctor", Args: []string{"/bin/spaceos", "doctor"}, Files: map[string]string{"/bin/spaceos": b.spaceos()}}
 	return check{j, func(t *testing.T, r Result) {
 		const want = "SYSCALL enters ring 0"
 		if r.Status != 0 || !strings.Contains(string(r.Output), want) {
@@ -123,7 +135,7 @@ func (b *builder) doctor(spaceos string) check {
 }
 
 // hello runs a program of musl's in a cell there and natively here.
-func (b *builder) hello(spaceos string) check {
+func (b *builder) hello() check {
 	b.t.Helper()
 	program := filepath.Join(b.dir, "hello")
 	b.command("musl-gcc", "-static", "-O1", "-o", program, "internal/hwkvm/testdata/hello.c")
@@ -138,7 +150,7 @@ func (b *builder) hello(spaceos string) check {
 	j := Job{
 		Name:  "hello",
 		Args:  append([]string{"/bin/spaceos", "run", "--env", "NAME=Huygens", "/bin/hello"}, args...),
-		Files: map[string]string{"/bin/spaceos": spaceos, "/bin/hello": program},
+		Files: map[string]string{"/bin/spaceos": b.spaceos(), "/bin/hello": program},
 	}
 	return check{j, func(t *testing.T, r Result) {
 		if string(r.Output) != string(want) || r.Status != status {
@@ -149,15 +161,17 @@ func (b *builder) hello(spaceos string) check {
 
 // demo runs the reference payload over real frames and compares what it makes
 // with the published results, byte for byte, as make demo does here.
-func (b *builder) demo(spaceos string) check {
+func (b *builder) demo() check {
 	b.t.Helper()
+	payload := filepath.Join(b.dir, "payload")
+	b.command("make", "--no-print-directory", "-C", "payloads/cloudmask", "OUT="+payload)
 	j := Job{
 		Name: "demo",
 		Args: []string{"/bin/demo"},
 		Dir:  "/spaceos",
 		Files: map[string]string{
 			"/bin/demo":                            b.program("./payloads/cloudmask/demo"),
-			"/spaceos/bin/spaceos":                 spaceos,
+			"/spaceos/bin/spaceos":                 b.spaceos(),
 			"/spaceos/bin/payloads/cloudmask":      payload,
 			"/spaceos/payloads/cloudmask/testdata": filepath.Join(root(b.t), "payloads/cloudmask/testdata"),
 		},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,21 +17,6 @@ const logVariable = "HWKVM_LOG"
 // onlyVariable chooses a job by its name, and behind a slash the tests of it,
 // as go test -run has them: "conformance/TestCell/memory".
 const onlyVariable = "HWKVM_ONLY"
-
-// chosen gives the checks that only names, all if it is empty.
-func chosen(checks []check, only string) []check {
-	job, tests, _ := strings.Cut(only, "/")
-	if job == "" {
-		return checks
-	}
-	checks = slices.DeleteFunc(checks, func(c check) bool { return c.job.Name != job })
-	for i := range checks {
-		if tests != "" {
-			checks[i].job.Args = append(checks[i].job.Args, "-test.run="+tests)
-		}
-	}
-	return checks
-}
 
 // root is the project's folder.
 func root(t *testing.T) string {
@@ -64,7 +48,14 @@ func TestOnEmulatedSVM(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBuilder(t)
-	checks := chosen(b.checks(), os.Getenv(onlyVariable))
+	job, tests, _ := strings.Cut(os.Getenv(onlyVariable), "/")
+	checks := b.checks(job)
+	if len(checks) == 0 {
+		t.Fatalf("%s: there is no job %q", onlyVariable, job)
+	}
+	if tests != "" {
+		checks[0].job.Args = append(checks[0].job.Args, "-test.run="+tests)
+	}
 	m := Machine{Init: b.program("./internal/hwkvm/guest")}
 	if path := os.Getenv(logVariable); path != "" {
 		log, err := os.Create(path)
@@ -90,7 +81,7 @@ func TestOnEmulatedSVM(t *testing.T) {
 			t.Logf("%q: status %d after %.1f s", r.Job.Args, r.Status, r.Time.Seconds())
 			judge := checks[i].judge
 			if judge == nil {
-				judge = tests
+				judge = goTests
 			}
 			if !r.Ended || r.Error != "" {
 				t.Errorf("it did not end by itself: %s", r.Error)
@@ -100,8 +91,8 @@ func TestOnEmulatedSVM(t *testing.T) {
 	}
 }
 
-// tests judges a Go test binary by its tests.
-func tests(t *testing.T, r Result) {
+// goTests judges a Go test binary by its tests.
+func goTests(t *testing.T, r Result) {
 	root := parseTests(t, r.Output)
 	root.replay(t)
 	counts := root.count()

@@ -200,3 +200,27 @@ func TestEntropy(t *testing.T) {
 		t.Error("the stream depends on the sizes of the reads")
 	}
 }
+
+// A write shows in the file's times though the kernel's clock has not ticked
+// since the write before it: times that were set are the memfd's own too.
+func TestAWriteAfterSetTimesShows(t *testing.T) {
+	s := newWorld(t, Options{})
+	h, fd := openFD(t, s, "/tmp/f", unix.O_CREAT|unix.O_RDWR)
+	if _, err := unix.Write(fd, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	do(t, s, Request{Op: OpUtimens, Dir: h, Times: [2]Time{{Sec: 5}, {Sec: 6}}}, 0)
+	var own unix.Stat_t
+	if err := unix.Fstat(fd, &own); err != nil {
+		t.Fatal(err)
+	}
+	if own.Mtim.Sec != 6 {
+		t.Errorf("the memfd's own time is %d, want the 6 that was set", own.Mtim.Sec)
+	}
+	if _, err := unix.Write(fd, []byte("y")); err != nil {
+		t.Fatal(err)
+	}
+	if r := do(t, s, Request{Op: OpStat, Dir: h}, 0); r.Stat.Mtime.Sec < 1600000000 {
+		t.Errorf("a write after times were set: modified at %d, want now", r.Stat.Mtime.Sec)
+	}
+}

@@ -270,6 +270,9 @@ func (n *memNode) utimens(times [2]unix.Timespec) errno {
 			*t = Timespec{times[i].Sec, times[i].Nsec}
 		}
 	}
+	if n.memfd >= 0 && times[1].Nsec != unix.UTIME_OMIT {
+		n.wrote = setMtime(n.memfd, "", n.mtime, n.wrote) // or a write in the tick of the last would not show
+	}
 	n.ctime = n.mount.srv.now()
 	return 0
 }

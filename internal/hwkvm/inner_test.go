@@ -25,7 +25,7 @@ type inner struct {
 // root's output is what belongs to no test.
 func parseTests(t *testing.T, output []byte) *inner {
 	t.Helper()
-	cmd := exec.Command("go", "tool", "test2json")
+	cmd := exec.Command("go", "tool", "test2json", "-t") // -t: with how long each took
 	cmd.Stdin = bytes.NewReader(output)
 	events, err := cmd.Output()
 	if err != nil {

@@ -240,9 +240,11 @@ func (t *Thread) copyRange(src, dst *transfer, length uint64) (int, errno) {
 	} else if src.off >= 0 {
 		length = min(length, uint64(size-src.off))
 	}
-	if e := t.writeLimit(&buffers{left: length}, dst.off); e != 0 {
+	room := &buffers{left: length}
+	if e := t.writeLimit(out, room, dst.off); e != 0 {
 		return 0, e
 	}
+	length = room.left
 	if in.ino == out.ino && src.off < dst.off+int64(length) && dst.off < src.off+int64(length) {
 		return 0, unix.EINVAL
 	}

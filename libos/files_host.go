@@ -75,7 +75,7 @@ func (h *hostFile) write(t *Thread, f *openFile, b *buffers, off int64) (int, er
 	if b.left == 0 {
 		return 0, 0
 	}
-	if e := t.writeLimit(b, off); e != 0 {
+	if e := t.writeLimit(f, b, off); e != 0 {
 		return 0, e
 	}
 	total := 0
@@ -135,8 +135,9 @@ func (h *hostFile) grow(p *Process, f *openFile, off int64, want int) (int, errn
 }
 
 // writeLimit is generic_write_check_limits() of fs/read_write.c: RLIMIT_FSIZE
-// cuts a write, or ends it with SIGXFSZ and EFBIG.
-func (t *Thread) writeLimit(b *buffers, off int64) errno {
+// cuts a write, or ends it with SIGXFSZ and EFBIG; so does, without the signal,
+// the size that the file system's files can have.
+func (t *Thread) writeLimit(f *openFile, b *buffers, off int64) errno {
 	limit := t.p.limit(unix.RLIMIT_FSIZE)
 	if limit <= math.MaxInt64 {
 		if uint64(off) >= limit {
@@ -145,15 +146,16 @@ func (t *Thread) writeLimit(b *buffers, off int64) errno {
 		}
 		b.clip(limit - uint64(off))
 	}
-	if off >= maxFileSize {
+	longest := f.maxBytes()
+	if off >= longest {
 		return unix.EFBIG
 	}
-	b.clip(uint64(maxFileSize - off))
+	b.clip(uint64(longest - off))
 	return 0
 }
 
-// maxFileSize is the s_maxbytes of the world's files, ext4's with blocks of
-// 4 KiB.
+// maxFileSize is the s_maxbytes of the world's files but those in /tmp: ext4's
+// with blocks of 4 KiB.
 const maxFileSize = 1<<44 - PageSize
 
 // maxBytes is s_maxbytes of where the file lies; MAX_LFS_FILESIZE for devices

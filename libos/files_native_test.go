@@ -373,3 +373,63 @@ func (p *pair) skip(c *call, a []uint64) bool {
 	}
 	return false
 }
+
+// bothSides runs a test on Linux and on the library OS over the same tree.
+func bothSides(t *testing.T, test func(t *testing.T, w twin)) {
+	sides := map[string]func(t *testing.T, dir string) twin{
+		"Linux": func(t *testing.T, dir string) twin { return newNativeTwin(t, dir) },
+		"ours":  func(t *testing.T, dir string) twin { return newOurTwin(t, filepath.Join(dir, "data")) },
+	}
+	for name, start := range sides {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			makeTree(t, filepath.Join(dir, "data/w"))
+			w := start(t, dir)
+			for i, s := range twinStrings {
+				w.poke(twinPaths+uint64(i*twinName), append([]byte(s), 0))
+			}
+			test(t, w)
+		})
+	}
+}
+
+func expect(t *testing.T, what string, got, want int64) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %s, want %s", what, result(got), result(want))
+	}
+}
+
+// copy_file_range tells of an offset that it cannot write back only when it has
+// copied, far behind the end too.
+func TestCopyFileRangeCopiesBeforeItFaults(t *testing.T) {
+	bothSides(t, func(t *testing.T, w twin) {
+		fd := uint64(w.call(unix.SYS_OPEN, twinPaths+uint64(slices.Index(twinStrings, "/data/w/f"))*twinName, unix.O_RDWR, 0))
+		const far = 64 << 30
+		w.poke(twinIn, binary.LittleEndian.AppendUint64(nil, far))
+		expect(t, "copy_file_range from an offset in a page that is read-only",
+			w.call(unix.SYS_COPY_FILE_RANGE, fd, twinRO, fd, twinIn, 16, 0), -int64(unix.EFAULT))
+		expect(t, "size after that", w.call(unix.SYS_LSEEK, fd, 0, unix.SEEK_END), far+16)
+	})
+}
+
+// Where the largest file ends, each call has its own errno.
+func TestLargestFile(t *testing.T) {
+	const longest, most = maxFileSize, 1<<63 - 1
+	bothSides(t, func(t *testing.T, w twin) {
+		fd := uint64(w.call(unix.SYS_OPEN, twinPaths+uint64(slices.Index(twinStrings, "/data/w/f"))*twinName, unix.O_RDWR, 0))
+		expect(t, "lseek to the end", w.call(unix.SYS_LSEEK, fd, longest, unix.SEEK_SET), longest)
+		for _, off := range []uint64{longest + 1, 1 << 62, most} {
+			expect(t, fmt.Sprintf("lseek to %#x", off), w.call(unix.SYS_LSEEK, fd, off, unix.SEEK_SET), -int64(unix.EINVAL))
+			expect(t, fmt.Sprintf("ftruncate to %#x", off), w.call(unix.SYS_FTRUNCATE, fd, off), -int64(unix.EFBIG))
+			expect(t, fmt.Sprintf("fallocate of %#x", off), w.call(unix.SYS_FALLOCATE, fd, 0, 0, off), -int64(unix.EFBIG))
+		}
+		expect(t, "pwrite of 4 before the end", w.call(unix.SYS_PWRITE64, fd, twinBase, 4, longest-1), 1)
+		expect(t, "pwrite at the end", w.call(unix.SYS_PWRITE64, fd, twinBase, 4, longest), -int64(unix.EFBIG))
+		expect(t, "pwrite far behind it", w.call(unix.SYS_PWRITE64, fd, twinBase, 4, most-4), -int64(unix.EFBIG))
+		expect(t, "pwrite of which no position is the end", w.call(unix.SYS_PWRITE64, fd, twinBase, 4, most-3), -int64(unix.EINVAL))
+		expect(t, "copy_file_range to the end", w.call(unix.SYS_LSEEK, fd, longest, unix.SEEK_SET), longest)
+		w.poke(twinIn, make([]byte, 8))
+		expect(t, "copy_file_range at the end", w.call(unix.SYS_COPY_FILE_RANGE, fd, twinIn, fd, 0, 4, 0), -int64(unix.EFBIG))
+	})
+}

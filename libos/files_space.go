@@ -96,7 +96,7 @@ func sysFallocate(t *Thread, a args) (uint64, errno) {
 		return 0, unix.ESPIPE
 	case !ok:
 		return 0, unix.ENODEV
-	case off > maxFileSize-length:
+	case off > f.maxBytes()-length:
 		return 0, unix.EFBIG
 	case mode == collapse || mode == insert || mode == unshare || mode == writeZeroes:
 		return 0, unix.EOPNOTSUPP

@@ -205,7 +205,7 @@ func (s *stream) write(t *Thread, f *openFile, b *buffers, off int64) (int, errn
 		return int(b.left), 0
 	}
 	if s.regular {
-		if e := s.limit(t, b, off); e != 0 {
+		if e := s.limit(t, f, b, off); e != 0 {
 			return 0, e
 		}
 		if f.flags&unix.O_APPEND != 0 {
@@ -247,7 +247,7 @@ func (s *stream) write(t *Thread, f *openFile, b *buffers, off int64) (int, errn
 }
 
 // limit applies RLIMIT_FSIZE to a stream that is a file.
-func (s *stream) limit(t *Thread, b *buffers, off int64) errno {
+func (s *stream) limit(t *Thread, f *openFile, b *buffers, off int64) errno {
 	if off == anyOffset {
 		pos, err := unix.Seek(s.fd, 0, unix.SEEK_CUR)
 		if err != nil {
@@ -255,7 +255,7 @@ func (s *stream) limit(t *Thread, b *buffers, off int64) errno {
 		}
 		off = pos
 	}
-	return t.writeLimit(b, off)
+	return t.writeLimit(f, b, off)
 }
 
 // awaitRoom waits until the stream takes bytes; a call that has moved some

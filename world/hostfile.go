@@ -108,7 +108,7 @@ func checkAllocate(mode uint32, offset, length int64) errno {
 // allocate is fallocate(2). Space inside the file is the quota's already;
 // space behind its end counts as if the file were that long.
 func allocate(fd int, b *body, mode uint32, offset, length int64) errno {
-	if offset+length < 0 || offset+length > maxFileSize {
+	if offset+length < 0 || offset+length > b.mount.maxFile() {
 		return unix.EFBIG
 	}
 	if mode&unix.FALLOC_FL_PUNCH_HOLE == 0 {

@@ -1,6 +1,10 @@
 package world
 
-import "golang.org/x/sys/unix"
+import (
+	"math"
+
+	"golang.org/x/sys/unix"
+)
 
 // Defaults of the quotas in Options.
 const (
@@ -14,7 +18,8 @@ const (
 	// nodeBytes is what one file or folder in memory is charged beside its
 	// content: about what the host's kernel and the server keep for it.
 	nodeBytes = 1024
-	// maxFileSize is the largest file, that of ext4 with blocks of 4 KiB.
+	// maxFileSize is the largest file outside of /tmp, that of ext4 with blocks
+	// of 4 KiB.
 	maxFileSize = 1<<44 - page
 )
 
@@ -38,6 +43,15 @@ func (m *mount) room() int64 {
 		room = min(room, m.srv.scratchLimit-m.srv.scratch)
 	}
 	return max(room, 0)
+}
+
+// maxFile is the size of the largest file (s_maxbytes): in /tmp, as on tmpfs,
+// it is the quota alone that ends a file.
+func (m *mount) maxFile() int64 {
+	if m.id == MountTmp {
+		return math.MaxInt64
+	}
+	return maxFileSize
 }
 
 // charge counts delta bytes, which may be negative.
@@ -80,7 +94,7 @@ type body struct {
 // cost is what a file of size bytes counts: memory comes in whole pages.
 func (m *mount) cost(size int64) int64 {
 	if m.memory {
-		return (size + page - 1) &^ (page - 1)
+		return (min(size, math.MaxInt64-page) + page - 1) &^ (page - 1)
 	}
 	return size
 }
@@ -92,11 +106,11 @@ func (b *body) grow(size, from, want int64) (int64, errno) {
 	if want < 0 {
 		return b.granted, unix.EINVAL
 	}
-	if want > maxFileSize {
-		if size >= maxFileSize {
+	if longest := b.mount.maxFile(); want > longest {
+		if size >= longest {
 			return b.granted, unix.EFBIG
 		}
-		want = maxFileSize
+		want = longest
 	}
 	if size > b.granted { // written without asking: counted all the same
 		b.set(size)
@@ -123,7 +137,7 @@ func (b *body) need(size, want int64) errno {
 	if want < 0 {
 		return unix.EINVAL
 	}
-	if want > maxFileSize {
+	if want > b.mount.maxFile() {
 		return unix.EFBIG
 	}
 	before := max(b.granted, size)

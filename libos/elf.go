@@ -265,8 +265,8 @@ func (p *program) memory() uint64 {
 	return n
 }
 
-// segmentPager reads one segment's bytes from the program's file; what is
-// behind them in the file is not the segment's and reads as zero.
+// segmentPager reads one segment's pages from the program's file, the last one
+// whole.
 type segmentPager struct {
 	file io.ReaderAt
 	end  int64
@@ -283,7 +283,7 @@ func (g *segmentPager) ReadPage(dst []byte, off int64) (int, bool) {
 	return n, int64(n) == want || err == nil
 }
 
-// Size is the end of the segment in the file.
+// Size is the end of the segment's pages in the file.
 func (g *segmentPager) Size() int64 { return g.end }
 
 // Retain does nothing: the file is the caller's of Load.

@@ -88,7 +88,7 @@ func (p *Process) load(file io.ReaderAt, size int64) (Regs, *LoadError) {
 	}
 	bias := p.layOut(prog, random[16:])
 	for _, s := range prog.segments {
-		p.mapSegment(s, bias, file)
+		p.mapSegment(s, bias, file, size)
 	}
 	sp, e := p.buildStack(prog, bias, random[:16])
 	if p.end != nil || e != 0 {
@@ -122,10 +122,10 @@ func (p *Process) layOut(prog *program, random []byte) (bias uint64) {
 
 // mapSegment makes the regions of a segment: what comes from the file, and
 // zeros behind it.
-func (p *Process) mapSegment(s segment, bias uint64, file io.ReaderAt) {
+func (p *Process) mapSegment(s segment, bias uint64, file io.ReaderAt, size int64) {
 	start, fileEnd, end := s.start+bias, s.fileEnd+bias, s.end+bias
 	if fileEnd > start {
-		g := &segmentPager{file, int64(s.offset + s.fileSize), p.cfg.Path}
+		g := &segmentPager{file, min(int64(pageUp(s.offset+s.fileSize)), size), p.cfg.Path}
 		p.mem.regions.insert(region{
 			start: start, end: fileEnd, prot: s.prot, file: g, off: int64(s.offset - s.vaddr%PageSize),
 		})
@@ -135,6 +135,12 @@ func (p *Process) mapSegment(s segment, bias uint64, file io.ReaderAt) {
 	}
 	if fileEnd-start <= eagerSegment && s.prot != ProtNone {
 		p.populate(start, fileEnd)
+	}
+	// What the last page has of the file behind the data is cleared in memory
+	// alone: a page that is read anew has it again (padzero of fs/binfmt_elf.c).
+	if s.fileSize > 0 && s.memSize > s.fileSize {
+		from := s.vaddr + s.fileSize + bias
+		p.copyOut(from, make([]byte, fileEnd-from)) // not where it is read-only, as on Linux
 	}
 }
 

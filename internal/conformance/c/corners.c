@@ -79,6 +79,25 @@ static void test_pipe_to_pipe(void)
 	TRY(syscall(SYS_sendfile, p[1], p[0], 0L, 0L));
 }
 
+// Files in /tmp are as long as an offset can say.
+static void test_largest(void)
+{
+	const long most = 0x7fffffffffffffff;
+	int fd = open("/tmp/long", O_RDWR | O_CREAT, 0600);
+	must(fd >= 0);
+	say("# the largest file");
+	TRY(lseek(fd, (1L << 44) - PAGE + 1, SEEK_SET));
+	TRY(lseek(fd, 1L << 62, SEEK_SET));
+	TRY(lseek(fd, most, SEEK_SET));
+	TRY(lseek(fd, 1, SEEK_CUR));
+	TRY(read(fd, &fd, 0));
+	TRY(pwrite(fd, "four", 4, most - 3));
+	TRY(fallocate(fd, 0, 0, 1L << 62));
+	TRY(fallocate(fd, 0, 1L << 62, 1L << 62));
+	TRY(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 1L << 62, PAGE));
+	must(close(fd) == 0 && unlink("/tmp/long") == 0);
+}
+
 static void mode_of(const char *path)
 {
 	struct stat s;
@@ -115,6 +134,7 @@ int main(void)
 	test_pipe_locks();
 	test_pipe_fault();
 	test_pipe_to_pipe();
+	test_largest();
 	test_on_purpose();
 	return 0;
 }

@@ -257,6 +257,29 @@ static void test_madvise(void)
 	say("forty maps of 64 pages were zero");
 }
 
+// The last page of the program's data: what the file has behind the data is
+// cleared at the start, and there again when the page is read anew
+// (load_elf_binary and padzero of fs/binfmt_elf.c).
+static char data_to_lose[100] = "as in the file", more_to_lose[2 * PAGE];
+extern char edata[];
+
+static void test_data_page(void)
+{
+	static unsigned char page[PAGE], kept[PAGE];
+	unsigned char *at = (unsigned char *)((uintptr_t)edata & -PAGE);
+	long used = (unsigned char *)edata - at, behind = 0;
+	must(used && more_to_lose[0] == 0 && data_to_lose[0] == 'a');
+	say("# the page where the data ends");
+	memcpy(kept, at, PAGE);
+	long r = syscall(SYS_madvise, at, PAGE, MADV_DONTNEED);
+	for (long i = 0; i < PAGE; i++)
+		page[i] = ((volatile unsigned char *)at)[i];
+	memcpy(at, kept, PAGE);
+	for (long i = used; i < PAGE; i++)
+		behind += page[i] != 0;
+	say("madvise: %ld, then %ld bytes of the file behind the data", r, behind);
+}
+
 static void test_files(void)
 {
 	say("# mmap of a file");
@@ -367,6 +390,7 @@ int main(void)
 	test_mprotect();
 	test_mremap();
 	test_madvise();
+	test_data_page();
 	test_files();
 	test_malloc();
 	return 0;

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"spaceos/cell"
 )
 
@@ -34,7 +36,7 @@ func newReportFile(path string, s streams) (*reportFile, error) {
 	}
 	tmp, err := r.create()
 	if err == nil {
-		err = errors.Join(tmp.Close(), os.Remove(tmp.Name()))
+		err = tmp.discard()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the report cannot be written to %s (%w): give --report a path in a folder that exists and is writable", path, reason(err))
@@ -43,9 +45,58 @@ func newReportFile(path string, s streams) (*reportFile, error) {
 	return r, nil
 }
 
-// create makes the file that is renamed to path when it is complete.
-func (r *reportFile) create() (*os.File, error) {
-	return os.CreateTemp(filepath.Dir(r.path), "."+filepath.Base(r.path)+".*")
+// A draft is the file that gets the report's name when it is complete.
+type draft struct {
+	*os.File
+	named bool // else it is gone when it is closed, whatever happens until then
+}
+
+// create makes a draft without a name where the file system can (O_TMPFILE in
+// open(2)), so that a kill leaves nothing; elsewhere it has one beside path.
+func (r *reportFile) create() (draft, error) {
+	dir := filepath.Dir(r.path)
+	f, err := os.OpenFile(dir, os.O_WRONLY|unix.O_TMPFILE, 0o600)
+	// EISDIR is of kernels, EOPNOTSUPP of file systems that do not know it.
+	if !errors.Is(err, syscall.EISDIR) && !errors.Is(err, syscall.EOPNOTSUPP) {
+		return draft{File: f}, err
+	}
+	f, err = os.CreateTemp(dir, "."+filepath.Base(r.path)+".*")
+	return draft{f, true}, err
+}
+
+// discard closes a draft and takes it away.
+func (d draft) discard() error {
+	err := d.Close()
+	if d.named {
+		err = errors.Join(err, os.Remove(d.Name()))
+	}
+	return err
+}
+
+// publish gives a draft the name path. Nothing replaces a file by one that has
+// no name: a draft gets one for the moment between two calls then.
+func (d draft) publish(path string) error {
+	name := d.Name()
+	if !d.named {
+		self := fmt.Sprintf("/proc/self/fd/%d", d.Fd())
+		link := func(to string) error {
+			return unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, to, unix.AT_SYMLINK_FOLLOW)
+		}
+		err := link(path)
+		if !errors.Is(err, syscall.EEXIST) {
+			return err
+		}
+		name = fmt.Sprintf("%s/.%s.%d", filepath.Dir(path), filepath.Base(path), os.Getpid())
+		_ = os.Remove(name) // of one killed in that moment
+		if err := link(name); err != nil {
+			return err
+		}
+	}
+	err := os.Rename(name, path)
+	if err != nil && !d.named {
+		_ = os.Remove(name)
+	}
+	return err
 }
 
 func (r *reportFile) openDirect() error {
@@ -99,14 +150,14 @@ func (r *reportFile) place(text []byte) error {
 	if err == nil {
 		err = tmp.Sync()
 	}
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
 	if err == nil {
-		err = os.Rename(tmp.Name(), r.path)
+		err = tmp.publish(r.path)
 	}
 	if err != nil {
-		os.Remove(tmp.Name())
+		_ = tmp.discard() // what went wrong first is what counts
+		return err
+	}
+	if err := tmp.Close(); err != nil {
 		return err
 	}
 	return syncFolder(filepath.Dir(r.path))

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"spaceos"
 	"spaceos/cell"
@@ -239,5 +243,108 @@ func TestReportIsForPeopleToo(t *testing.T) {
 	}
 	if info, _ := os.Stat(path); info.Mode().Perm() != 0o644 {
 		t.Errorf("its mode is %v, want -rw-r--r--", info.Mode())
+	}
+}
+
+// namesMade are the names that come up in a folder while f runs.
+func namesMade(t *testing.T, dir string, f func()) (names []string) {
+	t.Helper()
+	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_CREATE|unix.IN_MOVED_TO); err != nil {
+		t.Fatal(err)
+	}
+	f()
+	raw := make([]byte, 16<<10)
+	n, err := unix.Read(fd, raw)
+	if err != nil && err != unix.EAGAIN {
+		t.Fatal(err)
+	}
+	for raw = raw[:max(n, 0)]; len(raw) > 0; {
+		length := binary.LittleEndian.Uint32(raw[12:])
+		names = append(names, unix.ByteSliceToString(raw[16:16+length]))
+		raw = raw[16+length:]
+	}
+	return names
+}
+
+// A kill at any moment leaves no file beside the report: none is ever there but
+// for the moment in which a report takes another one's place.
+func TestReportIsWrittenWithoutAName(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "report.json")
+	for _, c := range []struct {
+		prove string
+		names []string
+	}{
+		{"a new report", []string{"report.json"}},
+		{"a report in place of another", []string{".report.json.", "report.json"}},
+	} {
+		var r *reportFile
+		if names := namesMade(t, dir, func() {
+			var err error
+			if r, err = newReportFile(path, streams{}); err != nil {
+				t.Fatal(err)
+			}
+		}); len(names) > 0 {
+			t.Errorf("%s: the path was tried by the names %q, want none", c.prove, names)
+		}
+		names := namesMade(t, dir, func() {
+			if err := r.write(&cell.Report{Schema: cell.ReportSchema}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if !slices.EqualFunc(names, c.names, strings.HasPrefix) {
+			t.Errorf("%s: names %q, want those that begin with %q", c.prove, names, c.names)
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil || len(entries) != 1 {
+			t.Errorf("%s: %v in the folder (%v), want the report alone", c.prove, entries, err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("the report: %v, %v; want mode 0644", info, err)
+	}
+}
+
+// Where a file system knows no files without a name, a draft has one.
+func TestReportByANamedDraft(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "report.json")
+	for _, text := range []string{"first", "second"} {
+		f, err := os.Create(path + ".draft")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := draft{f, true}
+		if _, err := d.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.publish(path); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != text {
+			t.Errorf("got %q (%v), want %q", got, err, text)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(f.Name()); !os.IsNotExist(err) {
+			t.Errorf("the draft is left: %v", err)
+		}
+	}
+	f, err := os.Create(path + ".draft")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (draft{f, true}).discard(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(f.Name()); !os.IsNotExist(err) {
+		t.Errorf("the discarded draft is left: %v", err)
 	}
 }

@@ -44,12 +44,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	from, err := strconv.ParseUint(os.Getenv(seed.Variable), 10, 64)
-	if err != nil {
-		from = rand.Uint64()
-	}
-	t.Logf("%s=%d draws the same moments", seed.Variable, from)
-	draw := rand.New(rand.NewPCG(from, 0))
+	draw := moments(t)
 	rounds := 36
 	if emulation() {
 		rounds = 4
@@ -58,6 +53,35 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		b := blow{owner: draw.IntN(2) == 0, stop: draw.IntN(3) == 0, after: time.Duration(draw.IntN(60_000)) * time.Microsecond}
 		t.Run(fmt.Sprint(i, " ", b), func(t *testing.T) { b.strike(t, spaceos, program) })
 	}
+}
+
+// Owner or runner are stopped at any moment and go on after a while: the run
+// ends as if nothing had been.
+func TestGoesOnAfterAStop(t *testing.T) {
+	spaceos := spaceosBinary(t)
+	program, err := shared.bench.Executable(Program(Ordinary))
+	if err != nil {
+		t.Fatal(err)
+	}
+	draw := moments(t)
+	rounds := 5
+	if emulation() {
+		rounds = 1
+	}
+	for i := range 2 * rounds {
+		b := blow{owner: i%2 == 0, stop: true, after: time.Duration(draw.IntN(40_000)) * time.Microsecond}
+		t.Run(fmt.Sprint(i, " ", b), func(t *testing.T) { b.pause(t, spaceos, program) })
+	}
+}
+
+// moments is where a test draws its moments from.
+func moments(t *testing.T) *rand.Rand {
+	from, err := strconv.ParseUint(os.Getenv(seed.Variable), 10, 64)
+	if err != nil {
+		from = rand.Uint64()
+	}
+	t.Logf("%s=%d draws the same moments", seed.Variable, from)
+	return rand.New(rand.NewPCG(from, 0))
 }
 
 // A blow is a signal at a moment.
@@ -78,7 +102,16 @@ func (b blow) String() string {
 	return fmt.Sprintf("%s %s after %v", who, what, b.after)
 }
 
-func (b blow) strike(t *testing.T, spaceos, program string) {
+// A struck run is one that takes a blow.
+type struck struct {
+	cmd     *exec.Cmd
+	session int
+	folders map[string]string
+	report  string
+}
+
+// start starts a run in a session of its own.
+func (b blow) start(t *testing.T, spaceos, timeout, program string) struck {
 	dir := t.TempDir()
 	f := map[string]string{}
 	for _, name := range []string{"out", "data", "tmp", "reports"} {
@@ -88,24 +121,33 @@ func (b blow) strike(t *testing.T, spaceos, program string) {
 		}
 	}
 	report := filepath.Join(f["reports"], "report.json")
-	cmd := exec.Command(spaceos, "run", "--timeout=2s", "--out", f["out"], "--data", f["data"], "--report", report, program, "none")
+	cmd := exec.Command(spaceos, "run", "--timeout="+timeout, "--out", f["out"], "--data", f["data"], "--report", report, program, "none")
 	cmd.Env = []string{"TMPDIR=" + f["tmp"], "MARK=" + dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	session := cmd.Process.Pid
+	return struck{cmd, cmd.Process.Pid, f, report}
+}
+
+// victim waits for the moment and gives whom the blow hits: 0 if there is no
+// runner yet, or no more.
+func (b blow) victim(session int) int {
 	time.Sleep(b.after)
-	victim := session
-	if !b.owner {
-		victim = 0
-		for _, p := range members(session) {
-			if p != session {
-				victim = p
-			}
+	if b.owner {
+		return session
+	}
+	for _, p := range members(session) {
+		if p != session {
+			return p
 		}
 	}
-	if victim != 0 { // else there is no runner yet, or no more
+	return 0
+}
+
+func (b blow) strike(t *testing.T, spaceos, program string) {
+	run := b.start(t, spaceos, "2s", program)
+	if victim := b.victim(run.session); victim != 0 {
 		sig := unix.SIGKILL
 		if b.stop {
 			sig = unix.SIGSTOP
@@ -116,13 +158,46 @@ func (b blow) strike(t *testing.T, spaceos, program string) {
 			_ = unix.Kill(victim, unix.SIGKILL)
 		}
 	}
-	_ = cmd.Wait() // whichever way
-	for deadline := time.Now().Add(patience); len(members(session)) > 0; time.Sleep(2 * time.Millisecond) {
+	_ = run.cmd.Wait() // whichever way
+	run.check(t)
+}
+
+// pause stops the victim until it has been standing for a while.
+func (b blow) pause(t *testing.T, spaceos, program string) {
+	run := b.start(t, spaceos, "10m", program)
+	if victim := b.victim(run.session); victim != 0 {
+		_ = unix.Kill(victim, unix.SIGSTOP) // it may have ended
+		time.Sleep(30 * time.Millisecond)
+		_ = unix.Kill(victim, unix.SIGCONT)
+	}
+	late := time.AfterFunc(time.Minute, func() { _ = run.cmd.Process.Kill() })
+	defer late.Stop()
+	if err := run.cmd.Wait(); err != nil {
+		t.Errorf("the run ended with %v, want status 0", err)
+	}
+	run.check(t)
+	text, err := os.ReadFile(run.report)
+	var r cell.Report
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil || r.Ended.Cause != "exited" || r.Ended.Status != 0 {
+		t.Errorf("the report (%v) says %+v, want exited with 0", err, r.Ended)
+	}
+	if _, err := os.Stat(filepath.Join(run.folders["out"], "result")); !os.IsNotExist(err) {
+		t.Errorf("the program has not deleted its result: %v", err)
+	}
+}
+
+// check waits for the end of all processes and looks at what they left.
+func (s struck) check(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); len(members(s.session)) > 0; time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("processes %v are left", members(session))
+			t.Fatalf("processes %v are left", members(s.session))
 		}
 	}
-	checkFiles(t, f, report)
+	checkFiles(t, s.folders, s.report)
 }
 
 // checkFiles looks at what a run has left in its folders.

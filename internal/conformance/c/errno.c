@@ -48,7 +48,8 @@ static const struct {
 	CASE(pwrite64, NO, P(room), 1, 0), CASE(pwrite64, FILE_, P(room), 1, -1), CASE(pwrite64, PIPE_W, P(room), 1, 0),
 	CASE(pwrite64, RO, P(room), 1, 0), CASE(pwrite64, FILE_, BAD, 1, 0), CASE(pwrite64, FILE_, P(room), 0, 5),
 	CASE(readv, NO, P(&one), 1), CASE(readv, FILE_, BAD, 1), CASE(readv, FILE_, P(&wild), 1), CASE(readv, FILE_, P(&negative), 1),
-	CASE(readv, FILE_, P(&one), -1), CASE(readv, FILE_, P(&one), 1025), CASE(readv, FILE_, P(&one), 0), CASE(readv, FILE_, P(&none), 1),
+	CASE(readv, FILE_, P(&one), 1L << 40), CASE(writev, WO, P(&one), 1L << 40), CASE(readv, FILE_, P(&one), (1L << 32) + 1),
+	CASE(preadv2, FILE_, P(&one), 1L << 40, 0, 0, 0), CASE(readv, FILE_, P(&one), -1), CASE(readv, FILE_, P(&one), 1025), CASE(readv, FILE_, P(&one), 0), CASE(readv, FILE_, P(&none), 1),
 	CASE(readv, WO, P(&one), 1), CASE(readv, WO, BAD, 1), CASE(readv, DIR_, P(&one), 1), CASE(readv, FILE_, BAD, 0),
 	CASE(writev, NO, P(&one), 1), CASE(writev, FILE_, BAD, 1), CASE(writev, FILE_, P(&wild), 1), CASE(writev, FILE_, P(&negative), 1),
 	CASE(writev, FILE_, P(&one), -1), CASE(writev, FILE_, P(&one), 1025), CASE(writev, RO, P(&one), 1), CASE(writev, FILE_, P(mixed), 2),
@@ -109,7 +110,7 @@ static const struct {
 	CASE(set_robust_list, 0, 0), CASE(set_robust_list, BAD, 24), CASE(arch_prctl, 9999, 0), CASE(arch_prctl, 0x1003, BAD), CASE(arch_prctl, 0x1002, KERNEL), CASE(arch_prctl, 0x1001, WILD),
 	CASE(prctl, 9999, 0, 0, 0, 0), CASE(prctl, 15, BAD, 0, 0, 0), CASE(prctl, 16, BAD, 0, 0, 0),
 	CASE(uname, BAD), CASE(sysinfo, BAD), CASE(getrusage, 99, P(room)), CASE(getrusage, 99, BAD), CASE(getrusage, 0, BAD), CASE(prlimit64, 0, 99, 0, BAD), CASE(prlimit64, 0, 3, 0, BAD), CASE(prlimit64, 0, 3, BAD, 0), CASE(prlimit64, 0x7ffffff0, 3, 0, 0), CASE(prlimit64, 0x7ffffff0, 99, 0, 0), CASE(getrlimit, 99, P(room)), CASE(getrlimit, 3, BAD),
-	CASE(getgroups, -1, BAD), CASE(getresuid, BAD, BAD, BAD), CASE(sched_getaffinity, 0, 0, P(room)), CASE(sched_getaffinity, 0, 8, BAD), CASE(sched_getaffinity, 0x7ffffff0, 8, P(room)), CASE(sched_getparam, 0, BAD), CASE(sched_getparam, -1, P(room)), CASE(sched_getscheduler, 0x7ffffff0), CASE(sched_get_priority_max, 99), CASE(sched_get_priority_min, -1),
+	CASE(getgroups, -1, BAD), CASE(getresuid, BAD, BAD, BAD), CASE(sched_getaffinity, 0, 0, P(room)), CASE(sched_getaffinity, 0, 8, BAD), CASE(sched_getaffinity, 0, 1L << 31, P(room)), CASE(sched_getaffinity, 0, 1L << 32, P(room)), CASE(sched_getaffinity, 0x7ffffff0, 8, P(room)), CASE(sched_getparam, 0, BAD), CASE(sched_getparam, -1, P(room)), CASE(sched_getscheduler, 0x7ffffff0), CASE(sched_get_priority_max, 99), CASE(sched_get_priority_min, -1),
 	CASE(getrandom, BAD, 1, 0), CASE(getrandom, BAD, 1, 99), CASE(getrandom, WILD, 1, 0), CASE(getrandom, KERNEL, 1, 0), CASE(getrandom, BAD, 0, 0),
 };
 

@@ -58,6 +58,7 @@ var subjects = []struct {
 	{name: "signals_frames", args: words("layout", "registers", "refusals", "vectors", "stacks")},
 	{name: "start", args: startArgs()},
 	{name: "sequences", args: sequenceArgs()},
+	{name: "space", args: spaceArgs()},
 	{name: "faults", args: faultArgs()},
 }
 
@@ -100,11 +101,23 @@ func sequenceArgs() [][]string {
 	return args
 }
 
+// spaceArgs are walks of c/space.c over small and over huge pages: the seed.
+func spaceArgs() [][]string {
+	var args [][]string
+	for _, size := range []string{"pages", "huge"} {
+		for seed := range 2 {
+			args = append(args, []string{size, fmt.Sprint(seed)})
+		}
+	}
+	return args
+}
+
 // Brief gives the case with fewer turns, where it is one that draws them: for
 // machines on which each takes long.
 func (c Case) Brief() Case {
-	if c.Program.Subject == "sequences" {
-		c.Args = append(c.Args[:len(c.Args):len(c.Args)], "50")
+	turns := map[string]string{"sequences": "50", "space": "12"}[c.Program.Subject]
+	if turns != "" {
+		c.Args = append(c.Args[:len(c.Args):len(c.Args)], turns)
 	}
 	return c
 }

@@ -225,7 +225,9 @@ func TestOwnerHearsGarbage(t *testing.T) {
 			o := &owner{}
 			o.report.Schema = ReportSchema
 			var killed unix.WaitStatus = 9
-			if err := o.finish(nil, exited{status: killed}, "", nil); Status(err) != StatusFailure {
+			digest := make(chan string, 1)
+			digest <- ""
+			if err := o.finish(nil, exited{status: killed}, "", digest); Status(err) != StatusFailure {
 				t.Errorf("got %v, want a failure", err)
 			}
 		})

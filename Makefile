@@ -28,7 +28,7 @@ demo: build ## detect clouds on real satellite frames, in cells
 	$(GO) run ./payloads/cloudmask/demo
 
 test: need-test build fuzz ## everything; ends with a summary
-	SPACEOS_TEST_SEED=1 $(GO) run ./internal/testrun -p 1 ./...
+	SPACEOS_TEST_SEED=1 $(GO) run ./internal/testrun -p 2 ./...
 
 check: need-test ## format, vet, staticcheck, laws, unit tests; under two minutes
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w): $$unformatted"; exit 1; fi

@@ -18,7 +18,7 @@ func TestSpaceModelHoldsOnLinux(t *testing.T) {
 		}
 		r := onLinux(t, c)
 		if r.Status != 0 {
-			t.Errorf("guest: %s %q\nstatus %d, want 0; its last lines:\n%s", c.Name, c.Args, r.Status, endOf(r.Stdout, 5))
+			t.Errorf("guest: %s %q\nstatus %d, want 0: %s", c.Name, c.Args, r.Status, r.Stderr)
 			continue
 		}
 		fields := strings.Fields(endOf(r.Stdout, 2))

@@ -53,6 +53,19 @@ static struct counts {
 	long munmap, mprotect, fixed, over, move, shrink, grow, dontunmap, brk_down, brk_up, dontneed, touches, faults;
 } counts;
 
+// since are the calls since the last check.
+static char since[1024];
+
+// differs ends the walk with what was expected and found, on standard error.
+static void differs(const char *what, const char *want, const char *got)
+{
+	char line[2048];
+	int n = snprintf(line, sizeof line, "step %d: %s: the model expects %s, found %s; calls since the last check:%s\n",
+			 step, what, want, got, since);
+	write(2, line, n);
+	_exit(1);
+}
+
 // Touching.
 
 static sigjmp_buf back;
@@ -141,9 +154,9 @@ static void check(struct area *a, long i, enum kind kind)
 	uint64_t want = expected(p, kind), got = touch(a->base + i * PAGE, kind, ++serial);
 	counts.touches++;
 	if (got != want) {
-		say("DIFFERS at step %d, page %ld of the %s, mapped %d prot %d: %s: the model expects %s, found %s",
-		    step, i, a->name, p->mapped, p->prot, kinds[kind], found_text(want), found_text(got));
-		_exit(1);
+		char what[80];
+		snprintf(what, sizeof what, "page %ld of the %s, mapped %d prot %d: %s", i, a->name, p->mapped, p->prot, kinds[kind]);
+		differs(what, found_text(want), found_text(got));
 	}
 	if (kind == WRITE && got == DONE)
 		p->tag = serial;
@@ -194,6 +207,7 @@ static void check_all(void)
 	for (size_t e = 0; huge && e < edges_n; e++)
 		check_page(edges[e].a, edges[e].i);
 	edges_n = 0;
+	since[0] = 0;
 	say("step %d: %016lx", step, (unsigned long)digest);
 }
 
@@ -213,14 +227,17 @@ static void answered(const char *call, struct area *a, long at, long n, long det
 {
 	if (got == -1)
 		got = -errno;
-	say("%s %s %ld+%ld %ld: %s", call, a->name, at, n, detail, got < 0 && got > -4096 ? errno_name(-got) : "ok");
+	const char *wanted = want < 0 && want > -4096 ? errno_name(-want) : "ok";
+	const char *answer = got < 0 && got > -4096 ? errno_name(-got) : "ok";
+	char text[120];
+	snprintf(text, sizeof text, "%s %s %ld+%ld %ld: %s", call, a->name, at, n, detail, answer);
+	say("%s", text);
+	size_t used = strlen(since);
+	snprintf(since + used, sizeof since - used, " %s;", text);
 	edge(a, at);
 	edge(a, at + n);
-	if (got == want)
-		return;
-	say("DIFFERS at step %d: the model expects %s, found %s", step, want < 0 && want > -4096 ? errno_name(-want) : "ok",
-	    got < 0 && got > -4096 ? errno_name(-got) : got < 0 || want < 0 ? "ok" : "another value");
-	_exit(1);
+	if (got != want)
+		differs(call, wanted, strcmp(answer, wanted) == 0 ? "another value" : answer);
 }
 
 static char *address(struct area *a, long at) { return a->base + at * PAGE; }
@@ -370,8 +387,9 @@ static void do_move(int resize, int keep)
 	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0);
 	edge(&arena, to);
 	edge(&arena, to + m);
-	say("to %ld+%ld", to, m);
-	answered(keep ? "move and keep" : "move", &arena, at, n, m,
+	char call[40];
+	snprintf(call, sizeof call, "move%s to %ld", keep ? " and keep" : "", to);
+	answered(call, &arena, at, n, m,
 		 syscall(SYS_mremap, address(&arena, at), n * PAGE, m * PAGE, flags, address(&arena, to)),
 		 refused ? -EINVAL : (long)address(&arena, to));
 	if (refused)

@@ -70,6 +70,10 @@ func (t *Thread) sendfile(out, in int, at *int64, count uint64) (uint64, errno) 
 		}
 		count = uint64(limit - off)
 	}
+	if end, ok := to.obj.(*pipeEnd); ok && end.pipe.readers == 0 {
+		t.raise(int(unix.SIGPIPE)) // splice_file_to_pipe() asks for a reader before it looks at the file
+		return 0, unix.EPIPE
+	}
 	switch {
 	case count == 0 && (from.isDir() || from.isNull()):
 		return 0, 0 // vfs_splice_read() looks at the length first
@@ -77,10 +81,6 @@ func (t *Thread) sendfile(out, in int, at *int64, count uint64) (uint64, errno) 
 		return 0, unix.EINVAL
 	case to.flags&unix.O_APPEND != 0 && !to.isPipe():
 		return 0, unix.EINVAL
-	}
-	if end, ok := to.obj.(*pipeEnd); ok && end.pipe.readers == 0 {
-		t.raise(int(unix.SIGPIPE)) // splice_file_to_pipe() asks for a reader before there is anything to read
-		return 0, unix.EPIPE
 	}
 	n, e := t.copyBytes(&src, &dst, count)
 	if at != nil {

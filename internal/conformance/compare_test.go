@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -100,5 +102,24 @@ func TestEveryFaultOfTheProgramIsACase(t *testing.T) {
 	}
 	if got := strings.Fields(list.Stdout); !slices.Equal(got, want) {
 		t.Errorf("c/faults.c knows %q, the cases run %q", got, want)
+	}
+}
+
+// The document's numbers of deliberate differences are those of the tables,
+// whose entries must each show.
+func TestSpecificationCountsTheDifferences(t *testing.T) {
+	text, err := os.ReadFile("../../SPECIFICATION.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inSignals := len(deviationsOf(Case{Program: Program{Subject: "signals_int80"}}))
+	for _, want := range []string{
+		fmt.Sprintf("all pass, %d deliberate differences |", len(deviations)),
+		fmt.Sprintf("%d deliberate difference (`int 0x80`) |", inSignals),
+		fmt.Sprintf("all but %d families, each with its reason |", len(gridDeviations)),
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("SPECIFICATION.md does not say %q", want)
+		}
 	}
 }

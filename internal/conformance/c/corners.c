@@ -1,6 +1,7 @@
 // corners: what random walks of file calls found, each as a case of its own, and
 // what they leave out because a cell does otherwise on purpose.
 #include "facts.h"
+#include <signal.h>
 #include <sys/file.h>
 
 // The folder of the old name is looked up before the new folder's descriptor,
@@ -77,6 +78,15 @@ static void test_pipe_to_pipe(void)
 	say("# sendfile from a pipe");
 	TRY(syscall(SYS_sendfile, q[1], p[0], 0L, 0L));
 	TRY(syscall(SYS_sendfile, p[1], p[0], 0L, 0L));
+	int folder = open("/tmp", O_RDONLY | O_DIRECTORY);
+	off_t at = 0;
+	must(folder >= 0);
+	TRY(syscall(SYS_sendfile, p[1], folder, &at, 0L));
+	TRY(syscall(SYS_sendfile, p[1], folder, &at, 4095L));
+	must(close(p[0]) == 0 && signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+	TRY(syscall(SYS_sendfile, p[1], folder, &at, 0L));
+	TRY(syscall(SYS_sendfile, p[1], folder, &at, 4095L));
+	must(close(folder) == 0 && close(p[1]) == 0);
 }
 
 // Files in /tmp are as long as an offset can say.

@@ -42,8 +42,9 @@ type Limits struct {
 // Expected is an end that Linux does not give.
 type Expected struct {
 	// Cell and Paravirtual are the ends in a cell on any KVM, and on the one on
-	// which SYSCALL stays in ring 3; "" is Linux's end.
-	Cell, Paravirtual string
+	// which SYSCALL stays in ring 3, Emulated the one on QEMU's processor; "" is
+	// Linux's end.
+	Cell, Paravirtual, Emulated string
 	// Reason says why.
 	Reason string
 }

@@ -1,10 +1,8 @@
 package hwkvm
 
 import (
-	"bytes"
-	"encoding/gob"
+	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"spaceos/internal/conformance"
+	"spaceos/internal/hostile"
 )
 
 // A builder makes the programs that the machine runs.
@@ -75,6 +74,13 @@ func (b *builder) checks(only string) []check {
 		if name := filepath.Base(s.pkg); only == "" || only == name {
 			j := b.testJob(s.pkg, s.limit, s.args...)
 			b.ship(&j, s.programs...)
+			if s.facts != nil {
+				linux, err := s.facts(b.t.Context(), b.bench)
+				if err != nil {
+					b.t.Fatal(err)
+				}
+				b.tell(&j, linux)
+			}
 			checks = append(checks, check{job: j})
 		}
 	}
@@ -97,6 +103,8 @@ type suite struct {
 	args []string
 	// programs are what its tests ask a conformance.Bench for.
 	programs []conformance.Program
+	// facts asks this machine's Linux what its tests ask; nil: nothing.
+	facts func(context.Context, *conformance.Bench) (conformance.Facts, error)
 }
 
 func suites() []suite {
@@ -104,6 +112,9 @@ func suites() []suite {
 		// The comparison with the kernel's headers takes a compiler.
 		{pkg: "./kvm", limit: time.Minute, args: []string{"-test.skip=^TestABIIsThatOfTheKernelsHeaders$"}},
 		{pkg: "./vmm", limit: 2 * time.Minute},
+		// The other tests are about processes, which are Linux's on any KVM.
+		{pkg: "./internal/hostile", limit: 8 * time.Minute, args: []string{"-test.run=^TestGuestsEndCleanly$"},
+			programs: hostile.Programs(), facts: hostile.OnLinux},
 	}
 }
 
@@ -122,6 +133,17 @@ func (b *builder) ship(j *Job, programs ...conformance.Program) {
 		}
 		j.Files[to] = from
 	}
+}
+
+// tell gives a job what this machine's Linux did.
+func (b *builder) tell(j *Job, linux conformance.Facts) {
+	b.t.Helper()
+	from, to := filepath.Join(b.dir, j.Name+".facts"), "/"+j.Name+".facts"
+	if err := linux.Write(from); err != nil {
+		b.t.Fatal(err)
+	}
+	j.Files[to] = from
+	j.Env = append(j.Env, conformance.FactsVariable+"="+to)
 }
 
 func (b *builder) doctor() check {
@@ -193,16 +215,14 @@ func (b *builder) demo() check {
 // there; some run twice.
 func (b *builder) conformance() check {
 	b.t.Helper()
-	const facts = "/linux.gob"
 	const limit = 15 * time.Minute
 	j := Job{
 		Name:  "conformance",
 		Args:  []string{"/bin/cases", "-test.v=test2json", "-test.timeout=" + limit.String()},
-		Env:   []string{"FACTS=" + facts},
 		Files: map[string]string{"/bin/cases": b.program("./internal/hwkvm/cases")},
 		Limit: limit + 10*time.Second,
 	}
-	linux := map[string]conformance.Result{}
+	linux := conformance.Facts{}
 	for _, c := range conformance.Cases() {
 		b.ship(&j, c.Program)
 		var err error
@@ -217,13 +237,6 @@ func (b *builder) conformance() check {
 	for _, c := range repeatable {
 		b.ship(&j, c.Program)
 	}
-	j.Files[facts] = filepath.Join(b.dir, "facts")
-	var text bytes.Buffer
-	if err := gob.NewEncoder(&text).Encode(linux); err != nil {
-		b.t.Fatal(err)
-	}
-	if err := os.WriteFile(j.Files[facts], text.Bytes(), 0o644); err != nil {
-		b.t.Fatal(err)
-	}
+	b.tell(&j, linux)
 	return check{job: j}
 }

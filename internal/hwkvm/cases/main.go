@@ -5,13 +5,12 @@
 //
 // It is a test binary that package hwkvm ships, with go test's flags, and not a
 // test of go test's, which would have nothing to do elsewhere. The environment
-// has the path of the results on Linux, by name of case (FACTS, gob). It owns
-// the cells itself, so that a case costs one new process.
+// has the path of the results on Linux, by name of case
+// ([conformance.FactsVariable]). It owns the cells itself, so that a case costs one new process.
 package main
 
 import (
 	"context"
-	"encoding/gob"
 	"encoding/json"
 	"os"
 	"regexp"
@@ -60,7 +59,7 @@ func (b *bench) prepare(t *testing.T) {
 // same with a seed and a clock need not run again.
 func (b *bench) once(t *testing.T) {
 	b.prepare(t)
-	linux, err := facts(os.Getenv("FACTS"))
+	linux, err := conformance.ReadFacts(os.Getenv(conformance.FactsVariable))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,16 +163,6 @@ func withoutUnseen(subject, elsewhere, here string) string {
 		}
 	}
 	return strings.Join(got, "\n")
-}
-
-func facts(path string) (map[string]conformance.Result, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	var linux map[string]conformance.Result
-	return linux, gob.NewDecoder(file).Decode(&linux)
 }
 
 // twice runs cases two times with one seed and one clock.

@@ -58,18 +58,30 @@ type Guest struct {
 	// OwnLimits: Linux would let its attacks have the machine, or shows them
 	// another world, and is not asked.
 	OwnLimits bool
+	// Alone and AloneEmulated say how many of its attacks are tried in a run of
+	// their own: one in so many. Where the processor is emulated, a start takes
+	// half a second, and those that are not about KVM are left to the other one.
+	Alone, AloneEmulated int
+}
+
+// alone says which attacks have a run of their own: one in so many.
+func (g *Guest) alone(emulated bool) int {
+	if emulated {
+		return g.AloneEmulated
+	}
+	return g.Alone
 }
 
 // Guests are the programs, in the order in which they run.
 func Guests() []Guest {
 	return []Guest{
-		{Name: "instructions", Together: true},
-		{Name: "places", Together: true},
-		{Name: "memory"},
-		{Name: "calls"},
-		{Name: "storm", OwnLimits: true},
-		{Name: "paths", OwnLimits: true},
-		{Name: "bombs", OwnLimits: true},
+		{Name: "instructions", Together: true, Alone: 6, AloneEmulated: 60},
+		{Name: "places", Together: true, Alone: 6, AloneEmulated: 60},
+		{Name: "memory", Alone: 1, AloneEmulated: 1},
+		{Name: "calls", Alone: 1, AloneEmulated: 1},
+		{Name: "storm", OwnLimits: true, Alone: 1, AloneEmulated: 3},
+		{Name: "paths", OwnLimits: true, Alone: 1, AloneEmulated: 6},
+		{Name: "bombs", OwnLimits: true, Alone: 1, AloneEmulated: 4},
 	}
 }
 

@@ -161,16 +161,19 @@ func TestGuestsEndCleanly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		total += len(cases)
 		if g.Together {
+			total += len(cases)
 			t.Run(g.Name+"/together", func(t *testing.T) { p.together(t, g.Name, cases) })
 			runs++
 		}
 		for i := range cases {
-			if i%alone(g, emulation()) != 0 {
+			if i%g.alone(emulation()) != 0 {
 				continue
 			}
 			runs++
+			if !g.Together {
+				total++
+			}
 			t.Run(cases[i].Name(), func(t *testing.T) { p.check(t, g, &cases[i]) })
 		}
 		p.ordinary(t)
@@ -187,15 +190,54 @@ func (p *party) together(t *testing.T, guest string, cases []Case) {
 	if a.Report.Ended.Status != 0 || len(wanted) != len(cases) || len(got) != len(cases) {
 		t.Errorf("the report says %+v; %d of %d attacks were tried on Linux, %d in the cell", a.Report.Ended, len(wanted), len(cases), len(got))
 	}
+	differs := func(c *Case) bool {
+		return got[c.Attack].String() != wants(c, wanted[c.Attack], a.Report.Host.KVM)
+	}
+	here := onLinuxHere(t, guest, cases, differs)
 	for i := range cases {
 		c := &cases[i]
 		t.Run(c.Attack, func(t *testing.T) {
-			if got, want := got[c.Attack].String(), wants(c, wanted[c.Attack], a.Report.Host.KVM); got != want {
-				t.Errorf("the end is %q, want %q (on Linux %q)", got, want, wanted[c.Attack])
+			switch same, ok := here[c.Attack]; {
+			case !differs(c):
+			case ok && same == got[c.Attack]:
+				t.Logf("%q, as Linux on this processor; on the other %q", same, wanted[c.Attack])
+			default:
+				t.Errorf("the end is %q, want %q (on Linux %q, on this processor %q)",
+					got[c.Attack], wants(c, wanted[c.Attack], a.Report.Host.KVM), wanted[c.Attack], same)
 			}
 		})
 	}
 	p.checkLeft(t, a)
+}
+
+// asksHere says whether an attack that ends other than on Linux elsewhere may
+// end as on the Linux of this machine: an emulated processor lacks instructions
+// and checks, and has others. What the tables speak of is not asked: it kills.
+func asksHere(c *Case) bool {
+	return emulation() && (c.Expected == nil || c.Expected.Emulated == "")
+}
+
+// onLinuxHere asks this machine's Linux about the attacks that differ.
+func onLinuxHere(t *testing.T, guest string, cases []Case, differs func(*Case) bool) map[string]End {
+	t.Helper()
+	var some []Case
+	for i := range cases {
+		if c := &cases[i]; asksHere(c) && differs(c) {
+			some = append(some, *c)
+		}
+	}
+	if len(some) == 0 {
+		return nil
+	}
+	r, err := natively(t.Context(), shared.bench, guest, together(some))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := sections(some, r.Stdout)
+	if r.Status != 0 || len(ends) != len(some) {
+		t.Errorf("Linux on this processor ended with status %d after %d of %d attacks; the last word is %.300q", r.Status, len(ends), len(some), r.Stdout[max(0, len(r.Stdout)-100):])
+	}
+	return ends
 }
 
 // sections cuts what a guest said at the names of its attacks.
@@ -235,9 +277,21 @@ func (p *party) check(t *testing.T, g Guest, c *Case) {
 	default:
 		r := onLinux(t, g.Name, c.Attack)
 		linux := end(t, c, r.Status, r.Stdout)
-		if want := wants(c, linux, a.Report.Host.KVM); got.String() != want {
-			t.Errorf("the end is %q, want %q (on Linux %q)\nthe report says %+v", got, want, linux, a.Report.Ended)
+		want := wants(c, linux, a.Report.Host.KVM)
+		if got.String() == want {
+			break
 		}
+		if asksHere(c) {
+			r, err := natively(t.Context(), shared.bench, g.Name, []string{c.Attack})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if here := end(t, c, r.Status, r.Stdout); got == here {
+				t.Logf("%q, as Linux on this processor; on the other %q", here, linux)
+				break
+			}
+		}
+		t.Errorf("the end is %q, want %q (on Linux %q)\nthe report says %+v", got, want, linux, a.Report.Ended)
 	}
 	checkReport(t, c, a, limit)
 	p.checkLeft(t, a)

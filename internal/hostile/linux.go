@@ -9,21 +9,6 @@ import (
 	"spaceos/internal/conformance"
 )
 
-// alone says how many of a guest's attacks are tried in a run of their own: one
-// in so many. The others are tried together; where a start takes half a second
-// some are left to the other KVM.
-func alone(g Guest, emulated bool) int {
-	switch {
-	case emulated && g.Together:
-		return 60
-	case emulated:
-		return 4
-	case g.Together:
-		return 6
-	}
-	return 1
-}
-
 // together are a guest's arguments to try all attacks.
 func together(cases []Case) []string {
 	args := []string{"--catch"}
@@ -50,7 +35,7 @@ func OnLinux(ctx context.Context, bench *conformance.Bench) (conformance.Facts, 
 		if g.Together {
 			runs = append(runs, together(cases))
 		}
-		for i := 0; i < len(cases); i += alone(g, true) {
+		for i := 0; i < len(cases); i += g.alone(true) {
 			runs = append(runs, []string{cases[i].Attack})
 		}
 		for _, args := range runs {

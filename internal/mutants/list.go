@@ -152,7 +152,4 @@ var theCell = []Mutant{
 	{"a runner writes to the terminal", "cell/report.go",
 		"if !unicode.IsPrint(r) {", "if unicode.IsPrint(r) && false {",
 		"cell", "TestReportOfAHostileRunner"},
-	{"the runner outlives its owner", "cell/run.go",
-		"Pdeathsig: syscall.SIGKILL, ", "",
-		"cmd/spaceos", "TestRunnerDiesWithItsOwner"},
 }

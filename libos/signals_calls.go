@@ -63,9 +63,16 @@ func sysSigaction(t *Thread, a args) (uint64, errno) {
 	return 0, 0
 }
 
-// forget drops pending instances of a signal that is ignored from now on.
+// forget drops pending instances of a signal that is ignored from now on. A
+// timer with an interval that sent one waits for that to change
+// (posixtimer_sig_ignore in kernel/time/posix-timers.c).
 func (t *Thread) forget(sig int) {
-	same := func(info sigInfo) bool { return info.sig == sig }
+	same := func(info sigInfo) bool {
+		if info.sig == sig && info.timer != nil {
+			info.timer.ignored = info.timer.interval > 0
+		}
+		return info.sig == sig
+	}
 	t.pending = slices.DeleteFunc(t.pending, same)
 	t.p.sig.pending = slices.DeleteFunc(t.p.sig.pending, same)
 }

@@ -114,10 +114,13 @@ func (p *Process) unignored(sig int) {
 }
 
 // forward moves a timer that was due to the first time after now, and counts
-// how many times that is.
+// how many times that is. A time beyond what a Duration holds never comes.
 func (x *timer) forward(now time.Duration) int64 {
 	steps := max(int64((now-x.next)/x.interval)+1, 0)
-	x.next += time.Duration(steps) * x.interval
+	if steps > 0 {
+		x.next += time.Duration(steps-1) * x.interval
+		x.next += min(x.interval, math.MaxInt64-x.next)
+	}
 	return steps
 }
 

@@ -105,6 +105,50 @@ func TestIgnoredTimerComesBack(t *testing.T) {
 	}
 }
 
+// TestTimerSurvivesThatItsPendingSignalIsIgnored has a blocked signal that is
+// ignored after a timer sent it, and handled again later.
+func TestTimerSurvivesThatItsPendingSignalIsIgnored(t *testing.T) {
+	g := frozenGuest(t)
+	g.handle(syscall.SIGALRM)
+	g.setMask(setOf(syscall.SIGALRM))
+	g.must("timer_create", 1, 0, timesAt+128)
+	g.pokeTimes(timesAt, 1, 0, 1, 0)
+	g.must("timer_settime", 0, 0, timesAt, 0)
+	g.pokeTimes(timesAt, 3, 0)
+	g.must("nanosleep", timesAt, 0)
+	g.setAction(syscall.SIGALRM, handlerIgnore)
+	if pending := g.p.sig.pending.set(); pending != 0 {
+		t.Errorf("signals %#x are pending that are ignored", pending)
+	}
+	g.handle(syscall.SIGALRM)
+	g.p.main.mask = 0
+	g.call("getpid")
+	if g.m.regs.RIP != 0x40_0100 {
+		t.Errorf("the thread goes on at %#x, want the handler", g.m.regs.RIP)
+	}
+}
+
+// TestLongestIntervalComesOnce has a timer whose second time is later than a
+// clock can tell: it must not lie in the past.
+func TestLongestIntervalComesOnce(t *testing.T) {
+	const longest = 1<<33 - 1 // seconds that a timer is cut to
+	g := frozenGuest(t)
+	g.handle(syscall.SIGALRM)
+	g.must("timer_create", 0, 0, timesAt+128)
+	// A first time 34 years on, and 272 more, are beyond the 292 of a Duration.
+	g.pokeTimes(timesAt, longest, 0, 1<<30, 0)
+	g.must("timer_settime", 0, 0, timesAt, 0)
+	g.pokeTimes(timesAt, 1<<31, 0)
+	g.call("nanosleep", timesAt, 0)
+	if g.m.regs.RIP != 0x40_0100 {
+		t.Fatalf("the thread goes on at %#x, want the handler", g.m.regs.RIP)
+	}
+	g.call("getpid")
+	if pending := g.p.sig.pending.set(); pending != 0 {
+		t.Errorf("signals %#x came again, %v on, want none for 272 years", pending, g.p.cfg.Clock.Uptime())
+	}
+}
+
 // TestNextTimer has what the machine is told.
 func TestNextTimer(t *testing.T) {
 	g := bare(t, nil)

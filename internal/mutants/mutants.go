@@ -38,6 +38,7 @@ var (
 	ErrSurvived = errors.New("no test noticed")
 	ErrStale    = errors.New("the source has changed: bring the list up to date")
 	ErrBuild    = errors.New("the mutant does not compile")
+	ErrSlow     = errors.New("the test took too long, which says nothing")
 )
 
 // Try runs the mutant's test, which must fail. Files are made below tmp.
@@ -51,12 +52,19 @@ func (m Mutant) Try(ctx context.Context, root, tmp string) error {
 	// In GOFLAGS, so that programs which the test builds are changed as well.
 	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
 	out, err := cmd.CombinedOutput()
-	text := string(out)
+	return m.judge(string(out), err)
+}
+
+// judge says what the go command's output and end say of the mutant. A test
+// that ran out of time has not noticed anything: the machine may be loaded.
+func (m Mutant) judge(text string, err error) error {
 	switch {
 	case strings.Contains(text, "[build failed]") || strings.Contains(text, "[setup failed]"):
 		return fmt.Errorf("%w:\n%s", ErrBuild, text)
 	case strings.Contains(text, "no tests to run"):
 		return fmt.Errorf("%w: there is no %s in %s", ErrStale, m.Test, m.Pkg)
+	case strings.Contains(text, "panic: test timed out after"):
+		return fmt.Errorf("%w:\n%s", ErrSlow, text)
 	case err == nil:
 		return fmt.Errorf("%w: %s passes with %q in place of %q in %s", ErrSurvived, m.Test, m.New, m.Old, m.File)
 	case !strings.Contains(text, "=== RUN   "+strings.Split(m.Test, "/")[0]):

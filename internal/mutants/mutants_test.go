@@ -57,3 +57,16 @@ func TestTryTellsWhatIsWrong(t *testing.T) {
 		})
 	}
 }
+
+// A test that hangs or that the machine is too slow for is not one that noticed.
+func TestATestOutOfTimeNoticesNothing(t *testing.T) {
+	m := Mutant{Test: "TestParseBytes"}
+	const ran = "=== RUN   TestParseBytes\n"
+	failed := errors.New("exit status 1")
+	if err := m.judge(ran+"panic: test timed out after 2m0s\n", failed); !errors.Is(err, ErrSlow) {
+		t.Errorf("out of time: got %v, want %v", err, ErrSlow)
+	}
+	if err := m.judge(ran+"--- FAIL: TestParseBytes\n", failed); err != nil {
+		t.Errorf("failed: got %v, want nil", err)
+	}
+}

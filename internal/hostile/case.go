@@ -80,7 +80,7 @@ func Guests() []Guest {
 		{Name: "memory", Alone: 1, AloneEmulated: 1},
 		{Name: "calls", Alone: 1, AloneEmulated: 1},
 		{Name: "storm", OwnLimits: true, Alone: 1, AloneEmulated: 3},
-		{Name: "paths", OwnLimits: true, Alone: 1, AloneEmulated: 6},
+		{Name: "paths", Together: true, OwnLimits: true, Alone: 1, AloneEmulated: 16},
 		{Name: "bombs", OwnLimits: true, Alone: 1, AloneEmulated: 4},
 	}
 }

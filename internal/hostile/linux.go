@@ -32,7 +32,7 @@ func OnLinux(ctx context.Context, bench *conformance.Bench) (conformance.Facts, 
 			return nil, err
 		}
 		var runs [][]string
-		if g.Together {
+		if g.Together { // those that are dear are not of these guests
 			runs = append(runs, together(cases))
 		}
 		for i := 0; i < len(cases); i += g.alone(true) {

@@ -85,6 +85,25 @@ func pair(name string, here, there map[string]bool) pairing {
 	return p
 }
 
+// siblings gives sorted tests a line for each parent that several have.
+func siblings(tests []string) (lines []string) {
+	for len(tests) > 0 {
+		parent, n := path.Dir(tests[0]), 1
+		for n < len(tests) && parent != "." && path.Dir(tests[n]) == parent {
+			n++
+		}
+		line := tests[0]
+		if n > 1 {
+			line = parent + ":"
+			for _, test := range tests[:n] {
+				line += " " + path.Base(test)
+			}
+		}
+		lines, tests = append(lines, line), tests[n:]
+	}
+	return lines
+}
+
 // whole is the test function's name.
 func whole(test string) string {
 	name, _, _ := strings.Cut(test, "/")
@@ -124,11 +143,11 @@ func (t *tally) reportKVMs(w io.Writer) {
 		fmt.Fprintf(w, "%-14s %12d %10d %11d\n", p.name, p.both, len(p.onlyHere), len(p.onlyThere))
 	}
 	for _, p := range all {
-		for _, test := range p.onlyHere {
-			fmt.Fprintf(w, "only here: %s %s\n", p.name, test)
+		for _, line := range siblings(p.onlyHere) {
+			fmt.Fprintf(w, "only here: %s %s\n", p.name, line)
 		}
-		for _, test := range p.onlyThere {
-			fmt.Fprintf(w, "only there: %s %s\n", p.name, test)
+		for _, line := range siblings(p.onlyThere) {
+			fmt.Fprintf(w, "only there: %s %s\n", p.name, line)
 		}
 		if len(p.notThere) > 0 {
 			fmt.Fprintf(w, "%s: tests not given to the other KVM: %s\n", p.name, strings.Join(p.notThere, " "))

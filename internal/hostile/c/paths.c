@@ -33,6 +33,7 @@ static void long_path(void)
 }
 static void many_ups(void)
 {
+	memset(name, 0, sizeof name); // of an attack before
 	for (int i = 0; i + 3 < 4080; i += 3)
 		memcpy(name + i, "../", 3);
 	strcat(name, "secret");

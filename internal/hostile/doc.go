@@ -5,7 +5,9 @@
 // and carry out the one that they are given. A [Case] is one attack with the
 // limits it runs under. What must come of it is what Linux does with the same
 // program on the same machine, asked each time ([conformance.Linux]), unless
-// the tables in expected.go say with a reason what a cell does instead. An
+// the tables in expected.go say with a reason what a cell does instead. Where
+// the processor is emulated Linux itself dies of some attacks: there it is what
+// Linux did elsewhere ([OnLinux]), or what it does there if that differs. An
 // [Owner] is a process that runs one case after another through package cell
 // and says after each what it has left: descriptors, processes, goroutines,
 // memory.

@@ -159,6 +159,7 @@ func TestGuestsEndCleanly(t *testing.T) {
 	total, runs := 0, 0
 	for _, name := range dear {
 		if emulation() {
+			total--
 			t.Logf("%s is left out: it makes too many calls for this processor", name)
 		}
 	}

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -215,11 +217,14 @@ func TestRunnerHasAProcessGroupOfItsOwn(t *testing.T) {
 // The runner is dead within 100 ms of the owner's death, whatever it does. One
 // of three tries must hold that: others use this machine too.
 func TestRunnerDiesWithItsOwner(t *testing.T) {
-	for _, how := range []string{"sleep", "spin", "write", "read", "stopped"} {
+	for _, how := range []string{"sleep", "spin", "write", "read", "stopped", "deaf"} {
 		t.Run(how, func(t *testing.T) {
 			const tries = 3
 			for try := range tries {
 				r := start(t, guest("ends"), how)
+				if how == "deaf" { // even one that is not told
+					holdSockets(t, r.cmd.Process.Pid)
+				}
 				if how == "stopped" { // even one that cannot act
 					if err := unix.Kill(r.runner, unix.SIGSTOP); err != nil {
 						t.Fatal(err)
@@ -241,6 +246,36 @@ func TestRunnerDiesWithItsOwner(t *testing.T) {
 			}
 			t.Errorf("the runner took more than 100 ms in each of %d tries", tries)
 		})
+	}
+}
+
+// holdSockets keeps the sockets of a process open until the test ends: whoever
+// is at their other ends does not learn that the process has died.
+func holdSockets(t *testing.T, pid int) {
+	t.Helper()
+	process, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(process)
+	dir, held := fmt.Sprintf("/proc/%d/fd", pid), 0
+	for _, name := range listing(t, dir) {
+		if to, err := os.Readlink(filepath.Join(dir, name)); err != nil || !strings.HasPrefix(to, "socket:") {
+			continue
+		}
+		number, err := strconv.Atoi(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd, err := unix.PidfdGetfd(process, number, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { unix.Close(fd) })
+		held++
+	}
+	if held < 2 {
+		t.Fatalf("process %d has %d sockets, want two or more: the runner's orders and the world", pid, held)
 	}
 }
 

@@ -152,4 +152,7 @@ var theCell = []Mutant{
 	{"a runner writes to the terminal", "cell/report.go",
 		"if !unicode.IsPrint(r) {", "if unicode.IsPrint(r) && false {",
 		"cell", "TestReportOfAHostileRunner"},
+	{"a runner that is not told outlives its owner", "cell/run.go",
+		"Pdeathsig: syscall.SIGKILL, ", "",
+		"cmd/spaceos", "TestRunnerDiesWithItsOwner/deaf"},
 }

@@ -21,7 +21,7 @@
 //   - tests of a package that need a machine are a row of suites in
 //     checks_test.go, with the programs that they ask a conformance.Bench for
 //     and what they must be told of the Linux here.
-//     Those are compiled here: there is neither a compiler nor a go command
+//     The programs are compiled here: there is neither a compiler nor a go command
 //     there, and /tmp is the only folder. SPACEOS_EMULATED is set, for tests
 //     that draw or repeat: a call takes a millisecond there, a start of a cell
 //     half a second.

@@ -150,6 +150,22 @@ func TestFilesFromBeforeShowOneTime(t *testing.T) {
 	}
 }
 
+// TestEmptyFoldersBeginWithTheWorld: a folder for results is made anew for
+// each run, and when must not show.
+func TestEmptyFoldersBeginWithTheWorld(t *testing.T) {
+	s := newWorld(t, Options{Clock: NewClock(launch, true), Out: t.TempDir(), Data: t.TempDir()})
+	want := Timespec{launch.Unix(), int64(launch.Nanosecond())}
+	for _, path := range []string{"/out", "/data"} {
+		if st := do(t, s, Request{Op: OpStat, Path: path}, 0).Stat; st.Atime != want || st.Mtime != want || st.Ctime != want {
+			t.Errorf("%s: %v %v %v, want %v three times", path, st.Atime, st.Mtime, st.Ctime, want)
+		}
+		create(t, s, path+"/f")
+		if st := do(t, s, Request{Op: OpStat, Path: path}, 0).Stat; st.Atime != want || st.Mtime != want || st.Ctime != want {
+			t.Errorf("%s, after a file was made: %v %v %v, want %v three times", path, st.Atime, st.Mtime, st.Ctime, want)
+		}
+	}
+}
+
 func TestTimesOfHostFilesCanBeSet(t *testing.T) {
 	s := newWorld(t, Options{Out: t.TempDir(), Clock: NewClock(launch, true)})
 	h, _ := create(t, s, "/out/f")

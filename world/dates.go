@@ -47,6 +47,17 @@ func (m *mount) date(in *inode, n *node, desc int, name string) {
 	}
 }
 
+// begin dates a folder that was made for this run, since nothing is in it: it
+// shows the time at which the world begins.
+func (f *hostFolder) begin() {
+	var st unix.Stat_t
+	if unix.Fstat(f.desc, &st) != nil {
+		return
+	}
+	now := f.mount.srv.now()
+	f.mount.inode(f.key).dates = dates{true, now, now, now, Timespec{st.Mtim.Sec, st.Mtim.Nsec}}
+}
+
 // setMtime sets the host's mtime of what name is in desc, or of desc itself,
 // and gives what the file system made of it, or old if it could not be set.
 func setMtime(desc int, name string, to, old Timespec) Timespec {

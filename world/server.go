@@ -156,6 +156,9 @@ func (s *Server) mount(id Mount, host string, bytes int64, files int) error {
 		return nil
 	}
 	err := m.countHost(host)
+	if f, is := d.folder.(*hostFolder); is && m.names == 0 && s.clock.Chosen() {
+		f.begin()
+	}
 	m.counted = true
 	return err
 }

@@ -77,13 +77,13 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&f.spec.Timeout, "timeout", 0, "limit of time, as 30s (default none)")
 	flags.StringArrayVar(&f.envs, "env", nil, "environment variable K=V, repeatable; nothing is inherited")
 	flags.StringVar(&f.seed, "seed", "", "number that all randomness comes from (default the host's)")
-	flags.StringVar(&f.clock, "clock", "", "time at start, RFC 3339; with ,frozen it moves only in sleeps (default the host's)")
+	flags.StringVar(&f.clock, "clock", "", "time at start, RFC 3339; with ,frozen it moves only in sleeps, not while the program computes (default the host's)")
 	flags.StringVar(&f.report, "report", "", "file for the report, JSON (- is standard error)")
 	flags.BoolVar(&f.spec.Trace, "trace", false, "print each call on standard error, as strace does")
 	flags.StringVar(&f.hugePages, "huge-pages", "auto", "auto: for anonymous memory of 4MiB and more; never")
-	flags.StringVar(&f.outLimit, "out-limit", "", "quota of /out in bytes, as 100MiB")
-	flags.StringVar(&f.dataLimit, "data-limit", "", "quota of /data in bytes")
-	flags.IntVar(&f.spec.Files, "files-limit", 0, "quota of files and folders in each of /out, /data and /tmp")
+	flags.StringVar(&f.outLimit, "out-limit", "", "quota of /out in bytes, as 100MiB (default 16GiB; without --out, what --memory leaves)")
+	flags.StringVar(&f.dataLimit, "data-limit", "", "quota of /data in bytes (default 16GiB; without --data, what --memory leaves)")
+	flags.IntVar(&f.spec.Files, "files-limit", 0, "quota of files and folders in each of /out, /data and /tmp (default 65536; 4096 in memory)")
 	for _, name := range []string{"in", "out", "app", "data"} {
 		_ = cmd.MarkFlagDirname(name) // the flag exists: it was made above
 	}
@@ -223,13 +223,15 @@ func explain(r *cell.Report, spec *cell.Spec) string {
 	e := r.Ended
 	switch {
 	case e.Cause == "exited":
-		return ""
+		return missing(r)
 	case e.Cause == "killed":
 		return "the program was killed by the second signal"
 	case e.Fault != nil:
 		return fmt.Sprintf("the program died by %s (si_code %d, address %s) at RIP %s", signalName(e), e.Fault.Code, e.Fault.Address, e.Fault.RIP) + note(e.Message)
 	case e.Cause == "signal":
 		return "the program died by " + signalName(e) + note(e.Message)
+	case e.Cause == "timeout" && spec.Frozen:
+		return fmt.Sprintf("the program was stopped at its time limit of %v; its clock stands still while it computes, so a loop that waits for a time never ends", spec.Timeout)
 	case e.Cause == "timeout":
 		return fmt.Sprintf("the program was stopped at its time limit of %v; give it more with --timeout", spec.Timeout)
 	case e.Cause == "cpu-time":
@@ -238,6 +240,18 @@ func explain(r *cell.Report, spec *cell.Spec) string {
 		return fmt.Sprintf("out of memory: the program touched more than its limit of %v; give it more with --memory", spaceos.Bytes(r.Memory.Limit))
 	}
 	return e.Message
+}
+
+// missing names what a program that failed may have failed for.
+func missing(r *cell.Report) string {
+	for _, c := range []struct{ call, what string }{
+		{"clone", "threads and processes"}, {"clone3", "threads and processes"}, {"fork", "processes"}, {"vfork", "processes"}, {"socket", "sockets"},
+	} {
+		if r.Calls.Unsupported[c.call] > 0 {
+			return fmt.Sprintf("the program failed (exit status %d) and had called %s: a cell has no %s yet", r.Ended.Status, c.call, c.what)
+		}
+	}
+	return ""
 }
 
 // signalName names a signal; those for real-time use have numbers alone.

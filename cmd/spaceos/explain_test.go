@@ -25,8 +25,8 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 	}{
 		"a failure of the program's own":    {unsupported(), cell.Spec{}, ""},
 		"a failure after a call of no note": {unsupported("rseq"), cell.Spec{}, ""},
-		"a failure after clone":             {unsupported("rseq", "clone"), cell.Spec{}, "had called clone: a cell has no threads and processes yet"},
-		"a failure after socket":            {unsupported("socket"), cell.Spec{}, "a cell has no sockets yet"},
+		"a failure after clone":             {unsupported("rseq", "clone"), cell.Spec{}, "had called clone: a cell has no threads"},
+		"a failure after asking for names":  {unsupported("socket"), cell.Spec{}, ""}, // C libraries try a daemon first
 		"a time limit":                      {late, cell.Spec{Timeout: time.Second}, "give it more with --timeout"},
 		"a time limit on a clock that stands still": {late, cell.Spec{Timeout: time.Second, Frozen: true},
 			"its clock stands still while it computes"},

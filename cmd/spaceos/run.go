@@ -77,12 +77,12 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&f.spec.Timeout, "timeout", 0, "limit of time, as 30s (default none)")
 	flags.StringArrayVar(&f.envs, "env", nil, "environment variable K=V, repeatable; nothing is inherited")
 	flags.StringVar(&f.seed, "seed", "", "number that all randomness comes from (default the host's)")
-	flags.StringVar(&f.clock, "clock", "", "time at start, RFC 3339; with ,frozen it moves only in sleeps, not while the program computes (default the host's)")
+	flags.StringVar(&f.clock, "clock", "", "time at start, RFC 3339; with ,frozen it moves in sleeps, not in loops (default the host's)")
 	flags.StringVar(&f.report, "report", "", "file for the report, JSON (- is standard error)")
 	flags.BoolVar(&f.spec.Trace, "trace", false, "print each call on standard error, as strace does")
 	flags.StringVar(&f.hugePages, "huge-pages", "auto", "auto: for anonymous memory of 4MiB and more; never")
-	flags.StringVar(&f.outLimit, "out-limit", "", "quota of /out in bytes, as 100MiB (default 16GiB; without --out, what --memory leaves)")
-	flags.StringVar(&f.dataLimit, "data-limit", "", "quota of /data in bytes (default 16GiB; without --data, what --memory leaves)")
+	flags.StringVar(&f.outLimit, "out-limit", "", "quota of /out in bytes, as 100MiB (default 16GiB; without --out, --memory)")
+	flags.StringVar(&f.dataLimit, "data-limit", "", "quota of /data in bytes (default 16GiB; without --data, --memory)")
 	flags.IntVar(&f.spec.Files, "files-limit", 0, "quota of files and folders in each of /out, /data and /tmp (default 65536; 4096 in memory)")
 	for _, name := range []string{"in", "out", "app", "data"} {
 		_ = cmd.MarkFlagDirname(name) // the flag exists: it was made above
@@ -244,11 +244,9 @@ func explain(r *cell.Report, spec *cell.Spec) string {
 
 // missing names what a program that failed may have failed for.
 func missing(r *cell.Report) string {
-	for _, c := range []struct{ call, what string }{
-		{"clone", "threads and processes"}, {"clone3", "threads and processes"}, {"fork", "processes"}, {"vfork", "processes"}, {"socket", "sockets"},
-	} {
-		if r.Calls.Unsupported[c.call] > 0 {
-			return fmt.Sprintf("the program failed (exit status %d) and had called %s: a cell has no %s yet", r.Ended.Status, c.call, c.what)
+	for _, call := range []string{"clone", "clone3", "fork", "vfork"} {
+		if r.Ended.Status != 0 && r.Calls.Unsupported[call] > 0 {
+			return fmt.Sprintf("the program failed (exit status %d) and had called %s: a cell has no threads and no further processes yet", r.Ended.Status, call)
 		}
 	}
 	return ""

@@ -126,7 +126,7 @@ func TestNoKickAgainstCallsAndFaultsIsLost(t *testing.T) {
 			t.Fatalf("the guest counts %d; seen are %d calls and %d faults", r.RBX, calls, faults)
 		}
 	}
-	t.Logf("%d kicks: %d exits of their own, %d calls, %d faults", n, stops, calls, faults)
+	t.Logf("total: %d kicks: %d exits of their own, %d calls, %d faults", n, stops, calls, faults)
 }
 
 // TestAnOldRequestToLeaveStopsNothing has what a kick leaves behind that was

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,6 +45,8 @@ func (r Cell) Run(ctx context.Context, bench *Bench, c Case) (Result, error) {
 	result, err := finish(cmd, c, dir)
 	if result.Status > 128 {
 		result.Stderr = withoutNotice(result.Stderr, syscall.Signal(result.Status-128))
+	} else {
+		result.Stderr = withoutHint(result.Stderr, result.Status)
 	}
 	return result, err
 }
@@ -62,4 +65,15 @@ func withoutNotice(stderr string, died syscall.Signal) string {
 		return body[:start]
 	}
 	return stderr + "(no line that begins: " + notice + ")\n"
+}
+
+// withoutHint takes off the line that spaceos adds for a program that failed
+// after it had asked for a thread or process.
+func withoutHint(stderr string, status int) string {
+	body, ended := strings.CutSuffix(stderr, "\n")
+	start := strings.LastIndex(body, "\n") + 1
+	if ended && strings.HasPrefix(body[start:], fmt.Sprintf("spaceos: the program failed (exit status %d) and had called ", status)) {
+		return body[:start]
+	}
+	return stderr
 }

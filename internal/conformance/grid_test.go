@@ -79,7 +79,7 @@ func TestCellAnswersTheGridAsLinux(t *testing.T) {
 			t.Logf("%d lines, %d not as on Linux", g.Lines, len(differences))
 		})
 	}
-	t.Logf("%d lines run, %d equal", lines, lines-different)
+	t.Logf("total: %d lines of the grid of calls, %d as on Linux, the others listed with reasons", lines, lines-different)
 	for _, d := range gridDeviations {
 		t.Logf("%5d lines deviate: %s: %s", used[d.call], d.call, d.reason)
 		if used[d.call] == 0 && ran == len(grids) {

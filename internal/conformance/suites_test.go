@@ -66,5 +66,5 @@ func TestPublicTestsDoInACellWhatTheyDoOnLinux(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d programs pass on Linux and in a cell, %d fail or are left out by themselves alike, %d do not pass in a cell", passed, same, lacking)
+	t.Logf("total: %d programs pass on Linux and in a cell, %d fail or are left out by themselves alike, %d do not pass in a cell", passed, same, lacking)
 }

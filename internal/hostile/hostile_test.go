@@ -188,7 +188,7 @@ func TestGuestsEndCleanly(t *testing.T) {
 		}
 		p.ordinary(t)
 	}
-	t.Logf("%d hostile guests in %d runs", total, runs)
+	t.Logf("total: %d hostile guests in %d runs", total, runs)
 }
 
 // together tries all attacks in one run, a handler taking the signals.

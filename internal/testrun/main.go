@@ -113,6 +113,18 @@ func cutLast(test string) (parent, name string, found bool) {
 	return test[:i], test[i+1:], true
 }
 
+// totals prints the sums that a test that passed logs for the summary, in lines
+// that begin with "total: ". It says whether the test is a parent, which its
+// subtests count for.
+func (t *tally) totals(k id) bool {
+	for _, line := range t.output[k] {
+		if _, sum, found := strings.Cut(line, ": total: "); found && t.outcome[k] == "pass" {
+			fmt.Printf("total %-24s %s", strings.TrimPrefix(k.Package, "spaceos/"), sum)
+		}
+	}
+	return t.parents[k]
+}
+
 // report prints what a person needs to know, and the last line that scripts
 // look for.
 func (t *tally) report(took time.Duration) {
@@ -123,6 +135,7 @@ func (t *tally) report(took time.Duration) {
 	sort.Slice(ids, func(i, j int) bool {
 		return ids[i].Package < ids[j].Package || ids[i].Package == ids[j].Package && ids[i].Test < ids[j].Test
 	})
+	fmt.Println()
 	failedIn := map[string]bool{}
 	for _, k := range ids {
 		if k.Test == "" {
@@ -135,7 +148,7 @@ func (t *tally) report(took time.Duration) {
 				t.failed++
 			}
 			fmt.Printf("\n--- failed: %s %s\n%s", k.Package, k.Test, strings.Join(t.output[k], ""))
-		case t.parents[k]:
+		case t.totals(k):
 		case t.outcome[k] == "skip":
 			t.skipped++
 			fmt.Printf("\n--- skipped: %s %s\n%s", k.Package, k.Test, strings.Join(t.output[k], ""))

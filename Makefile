@@ -40,7 +40,7 @@ fuzz: ## the fuzz targets, for TIME each (30s)
 	$(GO) run ./internal/fuzzrun -time $(TIME)
 
 mutants: need-test ## take checks out, one at a time; a test must notice each
-	$(GO) test -count=1 -v -run TestEveryMutantIsNoticed ./internal/mutants
+	SPACEOS_TEST_SEED=1 $(GO) test -count=1 -v -run TestEveryMutantIsNoticed ./internal/mutants
 
 lint: ## vet and staticcheck
 	$(GO) vet ./...

@@ -14,8 +14,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -46,6 +48,7 @@ func main() {
 	}
 	var stderr strings.Builder
 	cmd.Stderr = io.MultiWriter(os.Stderr, &stderr)
+	hearIgnored()
 	started := time.Now()
 	if err := cmd.Start(); err != nil {
 		fail(err)
@@ -61,6 +64,17 @@ func main() {
 
 func newTally() *tally {
 	return &tally{output: map[id][]string{}, parents: map[id]bool{}, outcome: map[id]string{}, packages: map[string]float64{}}
+}
+
+// hearIgnored makes the tests start with signals as they are by default, also
+// under nohup or in the background of a shell: what is handled here is not
+// ignored there (execve(2)).
+func hearIgnored() {
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 }
 
 func fail(err error) {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -144,12 +145,25 @@ func status(cmd *exec.Cmd) int {
 // checkNothingLeft looks for processes of a session.
 func checkNothingLeft(t *testing.T, session int) {
 	t.Helper()
+	// A shell of the test's own may still be on its way out; ours may not.
+	for until := time.Now().Add(10 * time.Second); time.Now().Before(until) && len(left(t, session, "bash")) > 0; {
+		time.Sleep(5 * time.Millisecond)
+	}
+	for _, p := range left(t, session, "") {
+		t.Errorf("process %d (%s) is left behind", p.pid, p.name)
+		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	}
+}
+
+// left is what runs in a session: all, or what has a name.
+func left(t *testing.T, session int, name string) (list []process) {
+	t.Helper()
 	for _, p := range processes(t) {
-		if p.session == session && p.state != "Z" {
-			t.Errorf("process %d (%s) is left behind", p.pid, p.name)
-			_ = syscall.Kill(p.pid, syscall.SIGKILL)
+		if p.session == session && p.state != "Z" && (name == "" || p.name == name) {
+			list = append(list, p)
 		}
 	}
+	return list
 }
 
 type process struct {

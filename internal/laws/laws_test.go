@@ -24,6 +24,7 @@ const module = "spaceos"
 // modules from outside. Test files are free.
 var mayImport = map[string]struct{ own, outside []string }{
 	"spaceos":                         {nil, nil},
+	"spaceos/canonical":               {[]string{"spaceos"}, nil},
 	"spaceos/kvm":                     {nil, []string{"golang.org/x/sys"}},
 	"spaceos/vmm":                     {[]string{"spaceos/kvm"}, []string{"golang.org/x/sys"}},
 	"spaceos/world":                   {[]string{"spaceos", "spaceos/manifest"}, []string{"golang.org/x/sys"}},
@@ -42,7 +43,7 @@ var free = []string{"spaceos/cmd/", "spaceos/internal/"}
 var grounded = []string{"net/http", "oras.land/", "github.com/theupdateframework/", "filippo.io/age", "github.com/spf13/cobra"}
 
 // flying are the packages that a spacecraft needs.
-var flying = []string{"spaceos", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}
+var flying = []string{"spaceos", "spaceos/canonical", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}
 
 type listed struct {
 	ImportPath string

@@ -20,8 +20,8 @@ TIME ?= 30s
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-build: need-build ## bin/spaceos and bin/payloads/cloudmask
-	$(GO) build $(GOFLAGS_BUILD) -o bin/spaceos ./cmd/spaceos
+build: need-build ## bin/spaceos, bin/spaceos-ground and bin/payloads/cloudmask
+	$(GO) build $(GOFLAGS_BUILD) -o bin/ ./cmd/spaceos ./cmd/spaceos-ground
 	@$(MAKE) --no-print-directory -C payloads/cloudmask OUT=$(CURDIR)/bin/payloads/cloudmask
 
 demo: build ## detect clouds on real satellite frames, in cells

@@ -7,9 +7,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"spaceos/cell"
+	"spaceos/internal/cli"
 )
 
-func newDoctor(s streams) *cobra.Command {
+func newDoctor(s cli.Streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -20,7 +21,7 @@ it. The exit status is 1 if cells cannot run.`,
 		Example: "  spaceos doctor\n  spaceos doctor --json",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return &usageError{fmt.Errorf("doctor takes no arguments, not %q; see spaceos doctor --help", args[0])}
+				return cli.Usagef("doctor takes no arguments, not %q; see spaceos doctor --help", args[0])
 			}
 			return nil
 		},
@@ -30,7 +31,7 @@ it. The exit status is 1 if cells cannot run.`,
 				return err
 			}
 			if !d.OK {
-				return &exitError{status: statusFailed}
+				return &cli.ExitError{Status: cli.StatusFailed}
 			}
 			return nil
 		},
@@ -39,9 +40,9 @@ it. The exit status is 1 if cells cannot run.`,
 	return cmd
 }
 
-func printDiagnosis(s streams, d cell.Diagnosis, asJSON bool) error {
+func printDiagnosis(s cli.Streams, d cell.Diagnosis, asJSON bool) error {
 	if asJSON {
-		enc := json.NewEncoder(s.out)
+		enc := json.NewEncoder(s.Out)
 		enc.SetIndent("", "  ")
 		return enc.Encode(d)
 	}
@@ -52,17 +53,17 @@ func printDiagnosis(s streams, d cell.Diagnosis, asJSON bool) error {
 		} else if f.Note != "" {
 			mark = "note   "
 		}
-		fmt.Fprintf(s.out, "%s  %-14s %s\n", mark, f.Subject, f.Fact)
+		fmt.Fprintf(s.Out, "%s  %-14s %s\n", mark, f.Subject, f.Fact)
 		for _, more := range []string{f.Note, f.Help} {
 			if more != "" {
-				fmt.Fprintf(s.out, "%25s%s\n", "", more)
+				fmt.Fprintf(s.Out, "%25s%s\n", "", more)
 			}
 		}
 	}
 	if d.OK {
-		fmt.Fprintln(s.out, "Cells can run here.")
+		fmt.Fprintln(s.Out, "Cells can run here.")
 	} else {
-		fmt.Fprintln(s.out, "Cells cannot run here yet: see what is MISSING.")
+		fmt.Fprintln(s.Out, "Cells cannot run here yet: see what is MISSING.")
 	}
 	return nil
 }

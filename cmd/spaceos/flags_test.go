@@ -11,6 +11,7 @@ import (
 
 	"spaceos"
 	"spaceos/cell"
+	"spaceos/internal/cli"
 )
 
 // parse reads the flags of run.
@@ -19,7 +20,7 @@ func parse(args ...string) (*runFlags, error) {
 	cmd := &cobra.Command{Use: "run"}
 	f.register(cmd)
 	if err := cmd.ParseFlags(args); err != nil {
-		return nil, explainFlag(cmd, err)
+		return nil, cli.ExplainFlag(cmd, err)
 	}
 	return f, f.complete()
 }
@@ -67,34 +68,17 @@ func FuzzFlags(f *testing.F) {
 	})
 }
 
-func TestEditDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"memory", "memory", 0}, {"memry", "memory", 1},
-		{"rnu", "run", 2}, {"kitten", "sitting", 3}, {"in", "out", 3}, {"a", "b", 1},
-	} {
-		if got := editDistance(c.a, c.b); got != c.want {
-			t.Errorf("%q to %q: got %d, want %d", c.a, c.b, got, c.want)
-		}
-		if got := editDistance(c.b, c.a); got != c.want {
-			t.Errorf("%q to %q: got %d, want %d", c.b, c.a, got, c.want)
-		}
-	}
-}
-
 func TestStatusOfErrors(t *testing.T) {
 	reason := errors.New("reason")
-	root := newRoot(streams{out: io.Discard, err: io.Discard})
+	root := newRoot(cli.Streams{Out: io.Discard, Err: io.Discard})
 	for _, c := range []struct {
 		command string
 		err     error
 		want    int
 	}{
-		{"run", &usageError{reason}, 125},
+		{"run", &cli.UsageError{Err: reason}, 125},
 		{"run", &cell.Failure{Status: 127, Err: reason}, 127},
-		{"doctor", &usageError{reason}, 2},
+		{"doctor", &cli.UsageError{Err: reason}, 2},
 		{"doctor", reason, 1},
 	} {
 		cmd, _, err := root.Find([]string{c.command})
@@ -105,7 +89,7 @@ func TestStatusOfErrors(t *testing.T) {
 			t.Errorf("%s with %T: got %d, want %d", c.command, c.err, got, c.want)
 		}
 	}
-	if !errors.Is(&usageError{reason}, reason) {
+	if !errors.Is(&cli.UsageError{Err: reason}, reason) {
 		t.Error("a usageError hides its reason")
 	}
 }

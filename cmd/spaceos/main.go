@@ -9,11 +9,12 @@ import (
 	"os"
 
 	"spaceos/cell"
+	"spaceos/internal/cli"
 )
 
 func main() {
 	if os.Args[0] == cell.RunnerName {
 		os.Exit(cell.RunnerMain())
 	}
-	os.Exit(execute(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(execute(os.Args[1:], cli.Standard()))
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"spaceos/cell"
+	"spaceos/internal/cli"
 )
 
 // reportFile is where the report goes. The path is tried before the run, so
@@ -22,8 +23,8 @@ type reportFile struct {
 	out  io.Writer // written to directly; nil: to path
 }
 
-func newReportFile(path string, s streams) (*reportFile, error) {
-	r := &reportFile{path: path, out: s.err}
+func newReportFile(path string, s cli.Streams) (*reportFile, error) {
+	r := &reportFile{path: path, out: s.Err}
 	if path == "" || path == "-" {
 		return r, nil
 	}

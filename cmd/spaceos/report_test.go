@@ -14,6 +14,7 @@ import (
 
 	"spaceos"
 	"spaceos/cell"
+	"spaceos/internal/cli"
 )
 
 // measured runs a payload that ends well and gives its report.
@@ -287,7 +288,7 @@ func TestReportIsWrittenWithoutAName(t *testing.T) {
 		var r *reportFile
 		if names := namesMade(t, dir, func() {
 			var err error
-			if r, err = newReportFile(path, streams{}); err != nil {
+			if r, err = newReportFile(path, cli.Streams{}); err != nil {
 				t.Fatal(err)
 			}
 		}); len(names) > 0 {

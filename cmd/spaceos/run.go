@@ -14,6 +14,7 @@ import (
 
 	"spaceos"
 	"spaceos/cell"
+	"spaceos/internal/cli"
 )
 
 // runFlags are the flags of run as they are written.
@@ -25,7 +26,7 @@ type runFlags struct {
 	given                          func(flag string) bool
 }
 
-func newRun(s streams) *cobra.Command {
+func newRun(s cli.Streams) *cobra.Command {
 	f := &runFlags{}
 	cmd := &cobra.Command{
 		Use:   "run [flags] PROGRAM [ARG...]",
@@ -44,14 +45,14 @@ second kills it.`,
   spaceos run --seed 7 --clock 2026-01-01T00:00:00Z,frozen --trace ./program`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return &usageError{fmt.Errorf("run needs a program: spaceos run [flags] PROGRAM [ARG...]; see spaceos run --help")}
+				return cli.Usagef("run needs a program: spaceos run [flags] PROGRAM [ARG...]; see spaceos run --help")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.spec.Program, f.spec.Args = args[0], args[1:]
 			if err := f.complete(); err != nil {
-				return &usageError{err}
+				return &cli.UsageError{Err: err}
 			}
 			return f.run(cmd.Context(), s)
 		},
@@ -183,7 +184,7 @@ func environment(pairs []string) ([]string, error) {
 	return env, nil
 }
 
-func (f *runFlags) run(ctx context.Context, s streams) error {
+func (f *runFlags) run(ctx context.Context, s cli.Streams) error {
 	report, err := newReportFile(f.report, s)
 	if err != nil {
 		return &cell.Failure{Status: cell.StatusFailure, Err: err}
@@ -202,7 +203,7 @@ func (f *runFlags) run(ctx context.Context, s streams) error {
 		return runErr
 	}
 	if status := r.Ended.Status; status != 0 {
-		return &exitError{status, explain(r, &f.spec)}
+		return &cli.ExitError{Status: status, Text: explain(r, &f.spec)}
 	}
 	return nil
 }

@@ -45,6 +45,26 @@ var grounded = []string{"net/http", "oras.land/", "github.com/theupdateframework
 // flying are the packages that a spacecraft needs.
 var flying = []string{"spaceos", "spaceos/canonical", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}
 
+// slow are packages that cost each start of a program time; `spaceos run` starts
+// twice for each run, so cmd/spaceos must not need them. They belong into
+// cmd/spaceos-ground.
+var slow = []string{
+	"net/http", "oras.land/", "github.com/goccy/", "filippo.io/", "github.com/invopop/", "github.com/santhosh-tekuri/",
+	"github.com/klauspost/", "github.com/CycloneDX/", "go.yaml.in/", "crypto/tls",
+}
+
+func TestTheProgramThatRunsStaysLight(t *testing.T) {
+	for _, p := range list(t, "./cmd/spaceos") {
+		for _, dep := range p.Deps {
+			for _, s := range slow {
+				if strings.HasPrefix(dep, s) {
+					t.Errorf("%s needs %s, which is slow to start: it belongs into cmd/spaceos-ground", p.ImportPath, dep)
+				}
+			}
+		}
+	}
+}
+
 type listed struct {
 	ImportPath string
 	Dir        string

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// explainFlag turns the flag parser's error into a sentence that says what to
+// ExplainFlag turns the flag parser's error into a sentence that says what to
 // write.
-func explainFlag(cmd *cobra.Command, err error) error {
+func ExplainFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var value *pflag.InvalidValueError
 	var absent *pflag.ValueRequiredError
@@ -57,13 +57,13 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 }
 
 // unknownName says that there is nothing of a kind for a command's name, and
-// names the nearest commands.
-func unknownName(root *cobra.Command, kind, name string) error {
-	text := fmt.Sprintf("there is no %s %q", kind, name)
-	if near := root.SuggestionsFor(name); len(near) > 0 && name != "" {
+// names the nearest commands under above.
+func unknownName(above *cobra.Command, kind, name string) error {
+	text := fmt.Sprintf("there is no %s %q", strings.TrimSpace(kind+strings.TrimPrefix(above.CommandPath(), above.Root().Name())), name)
+	if near := above.SuggestionsFor(name); len(near) > 0 && name != "" {
 		text += fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
 	}
-	return errors.New(text + "; see spaceos --help")
+	return Usagef("%s; see %s --help", text, above.CommandPath())
 }
 
 // editDistance is Levenshtein's.

@@ -1,8 +1,6 @@
-package main
+package cli
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 )
 
@@ -13,8 +11,11 @@ func newHelp() *cobra.Command {
 		Short: "Say how a command is used",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return &usageError{unknownName(cmd.Root(), "help about", args[0])}
+			if err != nil || len(rest) > 0 && !about.DisableFlagParsing {
+				return unknownName(cmd.Root(), "help about", args[0])
+			}
+			if about.DisableFlagParsing { // its help is elsewhere
+				return about.RunE(about, append(rest, "--help"))
 			}
 			about.InitDefaultHelpFlag()
 			about.InitDefaultVersionFlag()
@@ -31,8 +32,8 @@ func newHelp() *cobra.Command {
 	}
 }
 
-// newCompletion prints the script by which a shell completes our commands.
-func newCompletion(s streams) *cobra.Command {
+// NewCompletion prints the script by which a shell completes our commands.
+func NewCompletion(s Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print the script by which a shell completes commands",
@@ -44,7 +45,7 @@ bash needs the package bash-completion for it.`,
 		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return &usageError{fmt.Errorf("completion needs one shell: name one of bash, zsh, fish, powershell; see spaceos completion --help")}
+				return Usagef("completion needs one shell: name one of bash, zsh, fish, powershell; see spaceos completion --help")
 			}
 			return nil
 		},
@@ -52,15 +53,15 @@ bash needs the package bash-completion for it.`,
 			root := cmd.Root()
 			switch args[0] {
 			case "bash":
-				return root.GenBashCompletionV2(s.out, true)
+				return root.GenBashCompletionV2(s.Out, true)
 			case "zsh":
-				return root.GenZshCompletion(s.out)
+				return root.GenZshCompletion(s.Out)
 			case "fish":
-				return root.GenFishCompletion(s.out, true)
+				return root.GenFishCompletion(s.Out, true)
 			case "powershell":
-				return root.GenPowerShellCompletionWithDesc(s.out)
+				return root.GenPowerShellCompletionWithDesc(s.Out)
 			}
-			return &usageError{fmt.Errorf("there is no completion for %q: name one of bash, zsh, fish, powershell; see spaceos completion --help", args[0])}
+			return Usagef("there is no completion for %q: name one of bash, zsh, fish, powershell; see spaceos completion --help", args[0])
 		},
 	}
 }

@@ -1,0 +1,41 @@
+// Command spaceos-ground is the part of the people's tool that stays on the
+// ground: it makes sealed images, ships them, and keeps the trust in them.
+// `spaceos` starts it for its verbs, so nobody needs to type its name. It is a
+// program of its own because YAML, registries and key files cost a millisecond
+// and more at each start, and `spaceos run` starts twice for each run.
+//
+// It wires packages together and holds no logic of its own: one file a verb.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"spaceos/internal/cli"
+)
+
+func main() {
+	s := cli.Standard()
+	os.Exit(cli.Execute(newRoot(s), os.Args[1:], s, cli.StatusOf))
+}
+
+func newRoot(s cli.Streams) *cobra.Command {
+	root := cli.NewRoot(s, "Make, ship and trust sealed images")
+	root.Long = `The part of spaceos that stays on the ground: it makes sealed images, ships them
+and keeps the trust in them. It lies beside spaceos, which starts it: type
+"spaceos seal", not "spaceos-ground seal".`
+	cli.AddGroups(root)
+	verbs := []*cobra.Command{ // each owns a file; cli.GroundVerbs says its group and its line of help
+	}
+	for _, verb := range cli.GroundVerbs() {
+		for _, c := range verbs {
+			if c.Name() == verb.Name {
+				c.GroupID, c.Short = verb.Group, verb.Short
+			}
+		}
+	}
+	root.AddCommand(verbs...)
+	root.AddCommand(cli.NewCompletion(s))
+	return root
+}

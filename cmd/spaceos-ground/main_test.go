@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"spaceos/internal/cli"
+	"spaceos/internal/cli/programs"
+)
+
+// TestMain makes the test binary the ground program under its name, and puts
+// spaceos beside it, so that scripts type what users do.
+func TestMain(m *testing.M) {
+	testscript.Main(suite{m}, map[string]func(){cli.GroundProgram: main})
+}
+
+type suite struct{ m *testing.M }
+
+func (s suite) Run() int {
+	ground, err := exec.LookPath(cli.GroundProgram)
+	if err == nil {
+		err = programs.Build(filepath.Dir(ground), "spaceos")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return s.m.Run()
+}
+
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"sentence": programs.Sentence},
+	})
+}
+
+// TestVerbsAreListed: what spaceos lists is what this program has.
+func TestVerbsAreListed(t *testing.T) {
+	has := map[string]bool{"completion": true}
+	for _, v := range cli.GroundVerbs() {
+		has[v.Name] = true
+	}
+	for _, c := range newRoot(cli.Standard()).Commands() {
+		if !has[c.Name()] {
+			t.Errorf("%s has %q, which cli.GroundVerbs does not list", cli.GroundProgram, c.Name())
+		}
+	}
+}

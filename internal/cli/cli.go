@@ -1,0 +1,176 @@
+// Package cli is what the two programs of the people's tool have in common:
+// `spaceos`, which runs cells and starts fast, and `spaceos-ground`, which does
+// everything else and may take its time. To a user they are one command; so
+// errors, help, suggestions and completion are made here. It knows the names of
+// the verbs, and nothing of what they do.
+//
+//	root := cli.NewRoot(s, "Run payloads in cells")
+//	root.AddCommand(newSeal(s))
+//	os.Exit(cli.Execute(root, os.Args[1:], s, cli.StatusOf))
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Streams are the standard streams, which tests replace.
+type Streams struct {
+	In       *os.File
+	Out, Err io.Writer
+}
+
+// Standard are the streams of the process.
+func Standard() Streams { return Streams{os.Stdin, os.Stdout, os.Stderr} }
+
+// Exit statuses of every verb but run.
+const (
+	StatusFailed = 1
+	StatusUsage  = 2
+)
+
+// ExitError ends the program with a status; Text is printed unless empty.
+type ExitError struct {
+	Status int
+	Text   string
+}
+
+func (e *ExitError) Error() string { return e.Text }
+
+// UsageError is wrong use of a verb.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Usagef makes a UsageError. The sentence should end by naming the help, as in
+// "; see spaceos seal --help".
+func Usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+// ExactArgs is for cobra's Args, with sentences of our own for what is missing
+// or too much; names are what the verb takes, none for nothing.
+func ExactArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		path := cmd.CommandPath()
+		switch {
+		case len(args) > len(names) && len(names) == 0:
+			return Usagef("%s takes no arguments, not %q; see %s --help", cmd.Name(), args[0], path)
+		case len(args) > len(names):
+			return Usagef("%s takes %s alone, not %q too; see %s --help", cmd.Name(), strings.Join(names, " and "), args[len(names)], path)
+		case len(args) < len(names):
+			return Usagef("%s needs %s; see %s --help", cmd.Name(), strings.Join(names[len(args):], " and "), path)
+		}
+		return nil
+	}
+}
+
+// NewRoot makes the command that all verbs hang under; to a user it is
+// "spaceos" in both programs.
+func NewRoot(s Streams, short string) *cobra.Command {
+	root := &cobra.Command{
+		Use:                        "spaceos",
+		Short:                      short,
+		Version:                    version(),
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownName(cmd, "command", args[0])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("spaceos {{.Version}}\n")
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return Usagef("%w; see %s --help", ExplainFlag(cmd, err), cmd.CommandPath())
+	})
+	root.SetHelpCommand(newHelp())
+	root.CompletionOptions.DisableDefaultCmd = true
+	return root
+}
+
+// NewGroup makes a verb that only holds others, as "spaceos trust".
+func NewGroup(use, short, long string, verbs ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{
+		Use:                        use,
+		Short:                      short,
+		Long:                       long,
+		SuggestionsMinimumDistance: 2,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownName(cmd, "command", args[0])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	group.AddCommand(verbs...)
+	return group
+}
+
+// Execute runs one command line and gives the exit status; statusOf says it
+// for errors that are no ExitError.
+func Execute(root *cobra.Command, args []string, s Streams, statusOf func(*cobra.Command, error) int) int {
+	root.SetArgs(args)
+	cmd, err := root.ExecuteC()
+	if err == nil {
+		return 0
+	}
+	var exit *ExitError
+	if errors.As(err, &exit) {
+		if exit.Text != "" {
+			fmt.Fprintln(s.Err, "spaceos: "+exit.Text)
+		}
+		return exit.Status
+	}
+	fmt.Fprintf(s.Err, "spaceos: %v\n", oneLine(err))
+	return statusOf(cmd, err)
+}
+
+// oneLine keeps an error to a single line: cobra's suggestions come on several.
+func oneLine(err error) string {
+	words := strings.Fields(strings.ReplaceAll(err.Error(), "\n\t", " "))
+	return strings.Join(words, " ")
+}
+
+// StatusOf is 2 for wrong use and 1 for the rest.
+func StatusOf(cmd *cobra.Command, err error) int {
+	var usage *UsageError
+	if errors.As(err, &usage) || !cmd.HasParent() {
+		return StatusUsage
+	}
+	return StatusFailed
+}
+
+// version is what the build recorded of the source.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	rev, dirty := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision" && len(s.Value) >= 12:
+			rev = s.Value[:12]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+changes"
+		}
+	}
+	if rev == "" {
+		return "development"
+	}
+	return rev + dirty
+}

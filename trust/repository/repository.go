@@ -1,0 +1,226 @@
+package repository
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"spaceos/canonical"
+)
+
+// Lifetimes of new documents. Expiry is a second line of defence, and contact
+// is rare, so they are long.
+const (
+	rootLife   = 10 * 366 * 24 * time.Hour
+	signedLife = 3 * 366 * 24 * time.Hour // targets, groups, tenants
+	onlineLife = 366 * 24 * time.Hour     // snapshot, timestamp, plans
+)
+
+// A Repository is the folder of an operator's, or of a tenant's copy of it.
+// Its methods lock the folder, write each file whole or not at all, and write
+// what names a file after that file.
+type Repository struct {
+	dir string
+	now func() time.Time
+}
+
+// Options of a repository. The zero value is what all but tests use.
+type Options struct {
+	Now func() time.Time // the clock, for expiry; nil is the system's
+}
+
+func (o Options) clock() func() time.Time {
+	if o.Now != nil {
+		return o.Now
+	}
+	return time.Now
+}
+
+// ErrRepository is in the chain of an error about a folder that is no
+// repository, or about one in which something stands in the way.
+var ErrRepository = errors.New("not possible in this repository")
+
+// Open opens a repository's folder.
+func Open(dir string, o Options) (*Repository, error) {
+	r := &Repository{dir, o.clock()}
+	if _, err := os.Stat(filepath.Join(dir, "metadata")); err != nil {
+		return nil, fmt.Errorf("%w: %s holds no repository: %w; make one with spaceos trust init", ErrRepository, dir, reason(err))
+	}
+	return r, nil
+}
+
+// Dir is the repository's folder.
+func (r *Repository) Dir() string { return r.dir }
+
+// lock keeps other writers away until the returned function is called.
+func (r *Repository) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(r.dir, ".lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err == nil {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			return func() { f.Close() }, nil
+		}
+		f.Close()
+	}
+	return nil, fmt.Errorf("%w: %s cannot be locked (%w); wait until the other command has ended", ErrRepository, r.dir, reason(err))
+}
+
+// metadataFile is where a whole document of a role lies.
+func (r *Repository) metadataFile(name string, version int64) string {
+	if name == Timestamp {
+		return filepath.Join(r.dir, "metadata", "timestamp.json")
+	}
+	if craft, isPlan := strings.CutPrefix(name, planPrefix); isPlan {
+		return filepath.Join(r.dir, "plans", fmt.Sprintf("%d.%s.json", version, craft))
+	}
+	return filepath.Join(r.dir, "metadata", fmt.Sprintf("%d.%s.json", version, name))
+}
+
+func (r *Repository) stagedFile(name string) string {
+	return filepath.Join(r.dir, "staged", name+".json")
+}
+
+// versions finds the highest version of a role's whole documents; 0 if none.
+func (r *Repository) newest(name string) (version int64, err error) {
+	file := r.metadataFile(name, 1)
+	names, err := os.ReadDir(filepath.Dir(file))
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrRepository, err)
+	}
+	suffix := strings.TrimPrefix(filepath.Base(file), "1")
+	for _, entry := range names {
+		number, ok := strings.CutSuffix(entry.Name(), suffix)
+		n, err := strconv.ParseInt(number, 10, 64)
+		if ok && err == nil && n > version && n <= maxVersion {
+			version = n
+		}
+	}
+	return version, nil
+}
+
+// load reads a document and its head.
+func load(path string) (*envelope, head, error) {
+	data, _, err := readFile(path, maxDocument)
+	if err != nil {
+		return nil, head{}, fmt.Errorf("%w: %w", ErrDocument, err)
+	}
+	e, err := parseEnvelope(data)
+	if err != nil {
+		return nil, head{}, fmt.Errorf("%s: %w", path, err)
+	}
+	h, _, err := headOf(e)
+	if err != nil {
+		return nil, head{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return e, h, nil
+}
+
+// current is the newest whole document of a role, nil if there is none.
+func (r *Repository) current(name string) (*envelope, head, error) {
+	version := int64(1)
+	if name != Timestamp {
+		var err error
+		if version, err = r.newest(name); err != nil || version == 0 {
+			return nil, head{}, err
+		}
+	}
+	path := r.metadataFile(name, version)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, head{}, nil
+	}
+	e, h, err := load(path)
+	if err == nil && name != Timestamp && h.version != version {
+		err = fmt.Errorf("%w: %s says that it is version %d", ErrDocument, path, h.version)
+	}
+	return e, h, err
+}
+
+// staged is the document of a role that waits for signatures, or nil.
+func (r *Repository) staged(name string) (*envelope, head, error) {
+	if _, err := os.Lstat(r.stagedFile(name)); errors.Is(err, fs.ErrNotExist) {
+		return nil, head{}, nil
+	}
+	return load(r.stagedFile(name))
+}
+
+// draft is what an edit starts from: the staged document, or else the current
+// one, or nil.
+func (r *Repository) draft(name string) (*envelope, error) {
+	e, _, err := r.staged(name)
+	if e == nil && err == nil {
+		e, _, err = r.current(name)
+	}
+	return e, err
+}
+
+// next is the head of a role's next document.
+func (r *Repository) next(name string, life time.Duration) (head, error) {
+	_, h, err := r.current(name)
+	if err == nil && h.version == maxVersion {
+		err = fmt.Errorf("%w: role %s has used up its version numbers", ErrDocument, name)
+	}
+	return head{h.version + 1, r.now().Add(life).UTC().Truncate(24 * time.Hour)}, err
+}
+
+// put signs a new document and keeps it: whole, among the metadata; else among
+// the staged. It takes the place of one that was staged, signatures and all.
+func (r *Repository) put(name string, h head, signed canonical.Value, keys []*Key) (Progress, error) {
+	if _, err := canonical.Encode(signed); err != nil {
+		return Progress{}, fmt.Errorf("%w: %w", ErrDocument, err)
+	}
+	return r.sign(name, h, &envelope{signed: signed}, keys)
+}
+
+// Progress says how far the signatures of a document have come.
+type Progress struct {
+	Role     string
+	Version  int64
+	Signed   int    // pairs of keys, of each authority that must sign
+	Needed   int    // pairs
+	Complete bool   // nothing is missing
+	File     string // where it lies
+}
+
+// sign adds the signatures of keys, and keeps the document.
+func (r *Repository) sign(name string, h head, e *envelope, keys []*Key) (Progress, error) {
+	authorities, err := r.authorities(name, e)
+	if err != nil {
+		return Progress{}, err
+	}
+	for _, k := range keys {
+		if err := e.add(k, authorities); err != nil {
+			return Progress{}, fmt.Errorf("%w may not sign %s", err, name)
+		}
+	}
+	e.sort(authorities)
+	p := Progress{Role: name, Version: h.version, Complete: true}
+	for _, a := range authorities {
+		signed := len(a.signers(e))
+		if p.Needed == 0 || signed-a.threshold < p.Signed-p.Needed {
+			p.Signed, p.Needed = signed, a.threshold
+		}
+		p.Complete = p.Complete && signed >= a.threshold
+	}
+	data, err := e.file()
+	if err != nil {
+		return p, err
+	}
+	if !p.Complete {
+		p.File = r.stagedFile(name)
+		return p, writeFile(p.File, data, 0o644, true)
+	}
+	p.File = r.metadataFile(name, h.version)
+	if err := writeFile(p.File, data, 0o644, true); err != nil {
+		return p, err
+	}
+	if err := os.Remove(r.stagedFile(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return p, err
+	}
+	return p, nil
+}

@@ -1,0 +1,237 @@
+package repository
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"spaceos"
+)
+
+// Sign adds signatures to the document of a role that is staged. When none is
+// staged, but the current one lacks signatures of the keys that the role has
+// now, it makes a new version, and signs that. Targets stands for its groups,
+// too: they have the same keys.
+func (r *Repository) Sign(name string, keys ...*Key) ([]Progress, error) {
+	if err := validRole(name); err != nil {
+		return nil, err
+	}
+	unlock, err := r.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	names := []string{name}
+	if name == Targets {
+		groups, err := r.groups()
+		if err != nil {
+			return nil, err
+		}
+		for i := range groups {
+			names = slices.Insert(names, i, groupName(i))
+		}
+	}
+	var all []Progress
+	for _, name := range names {
+		p, err := r.signOne(name, keys)
+		if err != nil {
+			return all, err
+		}
+		if p.Role != "" {
+			all = append(all, p)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%w: %s has all the signatures that it needs", ErrRepository, name)
+	}
+	return all, nil
+}
+
+// signOne signs one document, if it needs that.
+func (r *Repository) signOne(name string, keys []*Key) (Progress, error) {
+	if e, h, err := r.staged(name); e != nil || err != nil {
+		if err != nil {
+			return Progress{}, err
+		}
+		return r.sign(name, h, e, keys)
+	}
+	e, _, err := r.current(name)
+	if err != nil {
+		return Progress{}, err
+	}
+	if e != nil {
+		authorities, err := r.authorities(name, e)
+		if err != nil || authorities[0].whole(e) {
+			return Progress{}, err
+		}
+	}
+	return r.renew(name, keys)
+}
+
+// renew makes a role's next document with the same content.
+func (r *Repository) renew(name string, keys []*Key) (Progress, error) {
+	switch {
+	case name == Targets:
+		d, c, err := r.targets()
+		if err != nil {
+			return Progress{}, err
+		}
+		return r.putTargets(d, c, keys)
+	case strings.HasPrefix(name, groupPrefix):
+		groups, err := r.groups()
+		if err != nil {
+			return Progress{}, err
+		}
+		index, err := strconv.Atoi(strings.TrimPrefix(name, groupPrefix))
+		if err != nil || index < 0 || index >= len(groups) {
+			return Progress{}, fmt.Errorf("%w: there is no role %q", ErrRepository, name)
+		}
+		return r.putGroup(index, groups[index], keys)
+	case strings.HasPrefix(name, tenantPrefix):
+		tenant := strings.TrimPrefix(name, tenantPrefix)
+		d, err := r.tenantDoc(tenant)
+		if err != nil {
+			return Progress{}, err
+		}
+		return r.putTenant(tenant, d, keys)
+	case name == Snapshot || name == Timestamp:
+		return Progress{}, fmt.Errorf("%w: %s is made and signed by spaceos trust publish", ErrRepository, name)
+	}
+	return Progress{}, fmt.Errorf("%w: nothing of %s waits for signatures", ErrRepository, name)
+}
+
+// validRole keeps what is no role out of file names.
+func validRole(name string) error {
+	if slices.Contains(topRoles(), name) && name != Director {
+		return nil
+	}
+	for _, prefix := range []string{tenantPrefix, groupPrefix, planPrefix} {
+		if rest, ok := strings.CutPrefix(name, prefix); ok && spaceos.ValidName(rest) == nil {
+			return nil
+		}
+	}
+	if name == Director {
+		return fmt.Errorf("%w: the director signs plans; sign one with spaceos trust plan, or add to one with --role plan-SPACECRAFT", ErrRepository)
+	}
+	return fmt.Errorf("%w: %.40q is no role; take root, targets, snapshot, timestamp, group-N, tenant-NAME or plan-SPACECRAFT", ErrRepository, name)
+}
+
+// A Change is what Rotate does to a role's keys.
+type Change struct {
+	Add, Remove []PublicKey
+	Threshold   int // 0 leaves it
+}
+
+func (c Change) apply(a *role) error {
+	for _, k := range c.Remove {
+		at := slices.Index(a.keys, k)
+		if at < 0 {
+			return fmt.Errorf("%w: key %s is not one of %s", ErrKey, k.Short(), a.name)
+		}
+		a.keys = slices.Delete(slices.Clone(a.keys), at, at+1)
+	}
+	a.keys = append(slices.Clone(a.keys), c.Add...)
+	if c.Threshold != 0 {
+		a.threshold = c.Threshold
+	}
+	return a.check()
+}
+
+// Rotate changes who may sign for a role. keys sign the document that says so:
+// root, or for a tenant its group. A role whose keys are all replaced starts
+// its counter anew on board, which undoes a version number made too high by a
+// thief; root's and the director's counters never start anew.
+func (r *Repository) Rotate(name string, c Change, keys ...*Key) (Progress, error) {
+	unlock, err := r.lock()
+	if err != nil {
+		return Progress{}, err
+	}
+	defer unlock()
+	if tenant, ok := strings.CutPrefix(name, tenantPrefix); ok {
+		index, group, delegation, err := r.findTenant(tenant)
+		if err != nil {
+			return Progress{}, err
+		}
+		if err := c.apply(delegation); err != nil {
+			return Progress{}, err
+		}
+		return r.putGroup(index, group, keys)
+	}
+	if strings.HasPrefix(name, groupPrefix) {
+		return Progress{}, fmt.Errorf("%w: groups have the keys of targets; rotate those", ErrRepository)
+	}
+	root, err := r.root()
+	if err != nil {
+		return Progress{}, err
+	}
+	top, ok := root.roles[name]
+	if !ok {
+		return Progress{}, fmt.Errorf("%w: %.40q is no role; take root, targets, snapshot, timestamp, director or tenant-NAME", ErrRepository, name)
+	}
+	if err := c.apply(&top); err != nil {
+		return Progress{}, err
+	}
+	root.roles[name] = top
+	if root.head, err = r.next(Root, rootLife); err != nil {
+		return Progress{}, err
+	}
+	return r.put(Root, root.head, root.value(), keys)
+}
+
+// KeyRoles names the roles that a key may sign for.
+func (r *Repository) KeyRoles(k PublicKey) (names []string, err error) {
+	root, err := r.root()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range topRoles() {
+		if slices.Contains(root.roles[name].keys, k) {
+			names = append(names, name)
+		}
+	}
+	groups, err := r.groups()
+	for _, g := range groups {
+		for _, d := range g.delegate {
+			if slices.Contains(d.keys, k) {
+				names = append(names, d.name)
+			}
+		}
+	}
+	return names, err
+}
+
+// RevokeImage forbids a digest, for good: for all by the charter, signed by
+// keys of targets; or, with a tenant's name, by the tenant itself.
+func (r *Repository) RevokeImage(digest spaceos.Digest, tenant string, keys ...*Key) (Progress, error) {
+	unlock, err := r.lock()
+	if err != nil {
+		return Progress{}, err
+	}
+	defer unlock()
+	if tenant == "" {
+		d, c, err := r.targets()
+		if err != nil {
+			return Progress{}, err
+		}
+		if slices.Contains(c.revoked, digest) {
+			return Progress{}, fmt.Errorf("%w: the charter revokes %v already", ErrRepository, digest)
+		}
+		c.revoked = append(c.revoked, digest)
+		return r.putTargets(d, c, keys)
+	}
+	d, err := r.tenantDoc(tenant)
+	if err != nil {
+		return Progress{}, err
+	}
+	if slices.Contains(d.revoked, digest) {
+		return Progress{}, fmt.Errorf("%w: %s revokes %v already", ErrRepository, tenant, digest)
+	}
+	d.revoked = append(d.revoked, digest)
+	for path, p := range d.targets {
+		if p.digest == digest {
+			delete(d.targets, path)
+		}
+	}
+	return r.putTenant(tenant, d, keys)
+}

@@ -31,6 +31,7 @@ var mayImport = map[string]struct{ own, outside []string }{
 	"spaceos/world":                   {[]string{"spaceos", "spaceos/manifest"}, []string{"golang.org/x/sys"}},
 	"spaceos/libos":                   {[]string{"spaceos/world"}, []string{"golang.org/x/sys"}},
 	"spaceos/cell":                    {[]string{"spaceos", "spaceos/manifest", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/wasm"}, []string{"golang.org/x/sys"}},
+	"spaceos/trust/repository":        {[]string{"spaceos", "spaceos/canonical", "spaceos/trust"}, []string{"filippo.io/age", "filippo.io/mldsa", "golang.org/x/sys"}},
 	"spaceos/payloads/cloudmask":      {nil, []string{"golang.org/x/image"}},
 	"spaceos/payloads/cloudmask/demo": {[]string{"spaceos", "spaceos/cell", "spaceos/payloads/cloudmask"}, nil},
 	"spaceos/bench":                   {[]string{"spaceos", "spaceos/cell", "spaceos/payloads/cloudmask"}, []string{"golang.org/x/sys"}},

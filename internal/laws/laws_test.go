@@ -26,6 +26,7 @@ var mayImport = map[string]struct{ own, outside []string }{
 	"spaceos":                         {nil, nil},
 	"spaceos/canonical":               {[]string{"spaceos"}, nil},
 	"spaceos/manifest":                {[]string{"spaceos", "spaceos/canonical"}, nil},
+	"spaceos/image":                   {[]string{"spaceos", "spaceos/canonical", "spaceos/manifest"}, []string{"golang.org/x/sys"}},
 	"spaceos/kvm":                     {nil, []string{"golang.org/x/sys"}},
 	"spaceos/vmm":                     {[]string{"spaceos/kvm"}, []string{"golang.org/x/sys"}},
 	"spaceos/world":                   {[]string{"spaceos", "spaceos/manifest"}, []string{"golang.org/x/sys"}},
@@ -45,7 +46,7 @@ var free = []string{"spaceos/cmd/", "spaceos/internal/"}
 var grounded = []string{"net/http", "oras.land/", "github.com/theupdateframework/", "filippo.io/age", "github.com/spf13/cobra"}
 
 // flying are the packages that a spacecraft needs.
-var flying = []string{"spaceos", "spaceos/canonical", "spaceos/manifest", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}
+var flying = []string{"spaceos", "spaceos/canonical", "spaceos/manifest", "spaceos/image", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}
 
 // slow are packages that cost each start of a program time; `spaceos run` starts
 // twice for each run, so cmd/spaceos must not need them. They belong into

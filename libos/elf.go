@@ -94,6 +94,18 @@ func parseELF(file io.ReaderAt, size int64) (*program, *LoadError) {
 	return p, p.check()
 }
 
+// CheckProgram says whether a file is a program that Load takes, and how many
+// bytes its segments have in memory. It reads at most 64 KiB of it; path is for
+// errors, which are *LoadError.
+func CheckProgram(path string, file io.ReaderAt, size int64) (memory uint64, err error) {
+	p, bad := parseELF(file, size)
+	if bad != nil {
+		bad.Path = path
+		return 0, bad
+	}
+	return p.memory(), nil
+}
+
 // readELF fills raw from an offset of the file.
 func readELF(file io.ReaderAt, raw []byte, off uint64, size int64, what string) *LoadError {
 	if off > uint64(size) || uint64(len(raw)) > uint64(size)-off {

@@ -27,6 +27,7 @@ and keeps the trust in them. It lies beside spaceos, which starts it: type
 "spaceos seal", not "spaceos-ground seal".`
 	cli.AddGroups(root)
 	verbs := []*cobra.Command{ // each owns a file; cli.GroundVerbs says its group and its line of help
+		newInspect(s), newDiff(s), newVerify(s),
 	}
 	for _, verb := range cli.GroundVerbs() {
 		for _, c := range verbs {

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"cmp"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"spaceos"
+	"spaceos/image"
+	"spaceos/internal/cli"
+)
+
+func newDiff(s cli.Streams) *cobra.Command {
+	return &cobra.Command{
+		Use: "diff OLD NEW",
+		Long: `Say what differs between two sealed images: limits, needs, files, bytes, and the
+calls of the library OS that can be reached. + is new, - is gone, ~ has changed.`,
+		Example: "  spaceos diff hello-1.0.0.oci hello-1.1.0.oci",
+		Args:    cli.ExactArgs("OLD", "NEW"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			before, err := look(args[0])
+			if err != nil {
+				return err
+			}
+			after, err := look(args[1])
+			if err != nil {
+				return err
+			}
+			return printDiff(s.Out, before, after)
+		},
+	}
+}
+
+func printDiff(out io.Writer, before, after *view) error {
+	w := &page{w: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	w.line("from\t%s of %s\t%v", before.image.Name(), before.image.Manifest.Tenant, before.Digest)
+	w.line("to\t%s of %s\t%v", after.image.Name(), after.image.Manifest.Tenant, after.Digest)
+	if before.Digest == after.Digest {
+		w.line("\nnothing differs: it is the same image")
+		return w.flush()
+	}
+	facts, files := image.Compare(before.image, after.image)
+	group := ""
+	for _, c := range facts {
+		if c.Group != group {
+			group = c.Group
+			w.line("\n%s", group)
+		}
+		printChange(w, c.Kind, c.Name, c.Old, c.New)
+	}
+	w.line("\nfiles")
+	for _, c := range files {
+		path, sizes := cmp.Or(c.Old.Path, c.New.Path), [2]string{sizeOf(c.Old), sizeOf(c.New)}
+		if c.Kind == image.Changed && sizes[0] == sizes[1] {
+			sizes = [2]string{sizes[0], "other bytes"}
+		}
+		printChange(w, c.Kind, path, sizes[0], sizes[1])
+	}
+	if len(files) == 0 {
+		w.line("  the same")
+	}
+	printSizes(w, before, after)
+	printCalls(w, before.Calls.Reachable, after.Calls.Reachable, after.Calls.All)
+	return w.flush()
+}
+
+func printChange(w *page, kind image.Kind, name, before, after string) {
+	value := before + after
+	if kind == image.Changed {
+		value = before + " -> " + after
+	}
+	if name == "" { // the group has but one
+		name, value = value, ""
+	}
+	w.line("  %c %s\t%s", kind, name, value)
+}
+
+func sizeOf(f image.File) string {
+	switch {
+	case f.Path == "":
+		return ""
+	case f.Executable:
+		return spaceos.Bytes(f.Size).Approx() + " to execute"
+	}
+	return spaceos.Bytes(f.Size).Approx()
+}
+
+func printSizes(w *page, before, after *view) {
+	held := map[spaceos.Digest]bool{}
+	for _, d := range before.image.Blobs() {
+		held[d.Digest] = true
+	}
+	var fresh spaceos.Bytes
+	for _, d := range after.image.Blobs() {
+		if !held[d.Digest] {
+			fresh += spaceos.Bytes(d.Size)
+		}
+	}
+	w.line("\nbytes")
+	w.line("  files\t%s -> %s\t%s", before.Bytes.Approx(), after.Bytes.Approx(), grown(before.Bytes, after.Bytes))
+	w.line("  compressed\t%s -> %s\t%s", before.Compressed.Approx(), after.Compressed.Approx(), grown(before.Compressed, after.Compressed))
+	w.line("  in new blobs\t%s", fresh.Approx())
+}
+
+// grown is a difference with its sign.
+func grown(before, after spaceos.Bytes) string {
+	switch {
+	case after > before:
+		return "+" + (after - before).Approx()
+	case after < before:
+		return "-" + (before - after).Approx()
+	}
+	return "the same"
+}
+
+func printCalls(w *page, before, after []string, all int) {
+	w.line("\ncalls of the library OS that can be reached")
+	w.line("  %d -> %d of %d", len(before), len(after), all)
+	for _, c := range after {
+		if !slices.Contains(before, c) {
+			w.line("  + %s", c)
+		}
+	}
+	for _, c := range before {
+		if !slices.Contains(after, c) {
+			w.line("  - %s", c)
+		}
+	}
+}

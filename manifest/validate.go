@@ -163,7 +163,7 @@ func (m *Manifest) checkArgs() error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Env)) {
 		if name == "" || len(name) > maxTextLine || !only(name, "_") || name[0] >= '0' && name[0] <= '9' {
-			return wrong("env", "%.40q is no variable's name: write letters, digits and _, no digit first", name)
+			return wrong("env."+name[:min(len(name), 40)], "%.40q is no variable's name: write letters, digits and _, no digit first", name)
 		}
 		if err := text("env."+name, m.Env[name], maxText); err != nil {
 			return err

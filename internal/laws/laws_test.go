@@ -27,6 +27,7 @@ var mayImport = map[string]struct{ own, outside []string }{
 	"spaceos/canonical":               {[]string{"spaceos"}, nil},
 	"spaceos/manifest":                {[]string{"spaceos", "spaceos/canonical"}, nil},
 	"spaceos/image":                   {[]string{"spaceos", "spaceos/canonical", "spaceos/manifest"}, []string{"golang.org/x/sys"}},
+	"spaceos/manifest/author":         {[]string{"spaceos", "spaceos/manifest"}, []string{"github.com/goccy/go-yaml"}},
 	"spaceos/kvm":                     {nil, []string{"golang.org/x/sys"}},
 	"spaceos/vmm":                     {[]string{"spaceos/kvm"}, []string{"golang.org/x/sys"}},
 	"spaceos/world":                   {[]string{"spaceos", "spaceos/manifest"}, []string{"golang.org/x/sys"}},
@@ -43,7 +44,7 @@ var free = []string{"spaceos/cmd/", "spaceos/internal/"}
 
 // grounded are modules that must never fly: nothing that a cell needs may
 // import them, directly or not.
-var grounded = []string{"net/http", "oras.land/", "github.com/theupdateframework/", "filippo.io/age", "github.com/spf13/cobra"}
+var grounded = []string{"net/http", "oras.land/", "github.com/theupdateframework/", "filippo.io/age", "github.com/spf13/cobra", "github.com/goccy/"}
 
 // flying are the packages that a spacecraft needs.
 var flying = []string{"spaceos", "spaceos/canonical", "spaceos/manifest", "spaceos/image", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}

@@ -1,0 +1,3 @@
+package author
+
+//go:generate go run spaceos/internal/makeschema

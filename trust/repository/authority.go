@@ -113,9 +113,9 @@ func (r *Repository) groups() (groups []*targetsDoc, err error) {
 		if err != nil || e == nil {
 			return groups, err
 		}
-		d, err := readTargets(e)
+		d, err := readTargets(e, groupName(len(groups)))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", groupName(len(groups)), err)
+			return nil, err
 		}
 		groups = append(groups, d)
 	}

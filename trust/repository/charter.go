@@ -15,11 +15,11 @@ type Tenant struct {
 	Ceiling    spaceos.Limits
 	Engines    []string
 	Services   []string
-	Encryption string // its public key for products and logs; may be empty
+	Encryption string // digest of its public key for products and logs; may be empty
 }
 
-// A charter says which tenants exist and which digests run nowhere. It is not
-// signed itself: targets names its digest.
+// A charter says which tenants exist and which digests run nowhere. It has the
+// form of a document, with no signatures: targets names its digest.
 type charter struct {
 	revoked []spaceos.Digest
 	tenants map[string]Tenant
@@ -34,18 +34,18 @@ func (c *charter) data() ([]byte, error) {
 			canonical.Member{Name: "engines", Value: sortedStrings(t.Engines)},
 			canonical.Member{Name: "services", Value: sortedStrings(t.Services)})})
 	}
-	return canonical.Encode(canonical.NewObject(
+	return (&envelope{signed: canonical.NewObject(
 		canonical.Member{Name: "_type", Value: canonical.NewString("charter")},
 		canonical.Member{Name: "revoked", Value: digestsValue(c.revoked)},
-		canonical.Member{Name: "tenants", Value: canonical.NewObject(tenants...)}))
+		canonical.Member{Name: "tenants", Value: canonical.NewObject(tenants...)})}).file()
 }
 
 func parseCharter(data []byte) (*charter, error) {
-	v, err := canonical.Parse(data, maxDepth)
+	e, err := parseEnvelope(data)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDocument, err)
+		return nil, fmt.Errorf("charter: %w", err)
 	}
-	f := v.Fields("charter")
+	f := e.signed.Fields("charter")
 	f.Is("_type", "charter")
 	c := &charter{revoked: readDigests(f, "revoked"), tenants: map[string]Tenant{}}
 	all := f.Object("tenants")
@@ -92,14 +92,11 @@ func (p *Plan) value() (canonical.Value, error) {
 	}
 	runs := make([]canonical.Value, len(p.Runs))
 	for i, r := range p.Runs {
-		// The lease is the limits' object with one member more.
-		lease := []canonical.Member{{Name: "services", Value: sortedStrings(r.Services)}}
-		for name, v := range canonical.NewLimits(r.Limits).Members() {
-			lease = append(lease, canonical.Member{Name: name, Value: v})
-		}
 		runs[i] = canonical.NewObject(
 			canonical.Member{Name: "image", Value: canonical.NewString(r.Image.String())},
-			canonical.Member{Name: "lease", Value: canonical.NewObject(lease...)},
+			canonical.Member{Name: "lease", Value: canonical.NewObject(
+				canonical.Member{Name: "limits", Value: canonical.NewLimits(r.Limits)},
+				canonical.Member{Name: "services", Value: sortedStrings(r.Services)})},
 			canonical.Member{Name: "payload", Value: canonical.NewString(r.Payload)},
 			canonical.Member{Name: "tenant", Value: canonical.NewString(r.Tenant)},
 			canonical.Member{Name: "version", Value: canonical.NewString(r.Version)})

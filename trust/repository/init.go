@@ -73,7 +73,7 @@ func (r *Repository) begin(root *rootDoc, keys []*Key) ([]Progress, error) {
 		return nil, err
 	}
 	charter := &charter{tenants: map[string]Tenant{}}
-	targets := &targetsDoc{targets: map[string]piece{}, delegate: []role{}}
+	targets := &targetsDoc{role: Targets, targets: map[string]piece{}, delegate: []role{}}
 	targetsProgress, err := r.putTargets(targets, charter, held(keys, root.roles[Targets]))
 	return []Progress{rootProgress, targetsProgress}, err
 }
@@ -144,9 +144,9 @@ func (r *Repository) targets() (*targetsDoc, *charter, error) {
 	if e == nil {
 		return nil, nil, fmt.Errorf("%w: %s has no targets document; it is damaged: take a copy that is whole", ErrRepository, r.dir)
 	}
-	d, err := readTargets(e)
+	d, err := readTargets(e, Targets)
 	if err != nil {
-		return nil, nil, fmt.Errorf("targets: %w", err)
+		return nil, nil, err
 	}
 	c, err := r.charter(d)
 	return d, c, err

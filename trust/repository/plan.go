@@ -29,7 +29,7 @@ func (r *Repository) SignPlan(p Plan, keys ...*Key) (Progress, error) {
 		if err := s.lease(&p.Runs[i]); err != nil {
 			return Progress{}, fmt.Errorf("run %d of the plan: %w", i+1, err)
 		}
-		if slices.ContainsFunc(p.Runs[:i], func(o Run) bool { return o.Tenant == p.Runs[i].Tenant && o.Payload == p.Runs[i].Payload }) {
+		if slices.ContainsFunc(p.Runs[:i], func(o Run) bool { return o.Image == p.Runs[i].Image }) {
 			return Progress{}, fmt.Errorf("%w: the plan runs %s of %s twice", ErrRepository, p.Runs[i].Payload, p.Runs[i].Tenant)
 		}
 	}

@@ -75,11 +75,7 @@ func (r *Repository) collectOne(s *set, a role) (*targetsDoc, error) {
 		return nil, err
 	}
 	s.meta[a.name], s.pieces[p.digest] = p, p.length
-	d, err := readTargets(e)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a.name, err)
-	}
-	return d, nil
+	return readTargets(e, a.name)
 }
 
 // collectTenants adds the documents of a group's tenants. One that signed

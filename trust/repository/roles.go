@@ -29,6 +29,7 @@ const (
 
 const (
 	directorField = "x-spaceos-director"
+	roleField     = "x-spaceos-role"
 	revokedField  = "x-spaceos-revoked"
 	piecesField   = "x-spaceos-pieces"
 	charterTarget = "charter"
@@ -132,12 +133,13 @@ func readRoot(e *envelope) (*rootDoc, error) {
 }
 
 // A targetsDoc is the document of targets, of a group, or of a tenant.
+// It names its role, because groups have the same keys.
 type targetsDoc struct {
 	head
+	role     string
 	targets  map[string]piece
 	delegate []role
 	revoked  []spaceos.Digest // of a tenant
-	tenant   bool             // it is a tenant's, which has a list of the revoked
 }
 
 func (d *targetsDoc) value() canonical.Value {
@@ -145,8 +147,10 @@ func (d *targetsDoc) value() canonical.Value {
 	for path, p := range d.targets {
 		targets = append(targets, canonical.Member{Name: path, Value: p.value()})
 	}
-	members := d.members(Targets, canonical.Member{Name: "targets", Value: canonical.NewObject(targets...)})
-	if d.tenant {
+	members := d.members(Targets,
+		canonical.Member{Name: roleField, Value: canonical.NewString(d.role)},
+		canonical.Member{Name: "targets", Value: canonical.NewObject(targets...)})
+	if strings.HasPrefix(d.role, tenantPrefix) {
 		members = append(members, canonical.Member{Name: revokedField, Value: digestsValue(d.revoked)})
 	}
 	if d.delegate != nil {
@@ -164,14 +168,15 @@ func (d *targetsDoc) value() canonical.Value {
 	return canonical.NewObject(members...)
 }
 
-func readTargets(e *envelope) (*targetsDoc, error) {
-	f := e.signed.Fields(Targets)
-	d := &targetsDoc{head: readHead(f, Targets), targets: map[string]piece{}}
+func readTargets(e *envelope, name string) (*targetsDoc, error) {
+	f := e.signed.Fields(name)
+	d := &targetsDoc{head: readHead(f, Targets), role: name, targets: map[string]piece{}}
+	f.Is(roleField, name)
 	targets := f.Object("targets")
 	for path, v := range targets.Each(maxMembers) {
 		d.targets[path] = readPiece(targets.Inner(path, v), false)
 	}
-	if d.tenant = f.Has(revokedField); d.tenant {
+	if strings.HasPrefix(name, tenantPrefix) {
 		d.revoked = readDigests(f, revokedField)
 	}
 	if f.Has("delegations") {

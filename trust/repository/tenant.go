@@ -14,6 +14,11 @@ func (r *Repository) AddTenant(name string, t Tenant, who RoleKeys, keys ...*Key
 	if err := spaceos.ValidName(name); err != nil {
 		return nil, fmt.Errorf("tenant: %w", err)
 	}
+	if t.Encryption != "" {
+		if _, err := spaceos.ParseDigest(t.Encryption); err != nil {
+			return nil, fmt.Errorf("encryption key: %w", err)
+		}
+	}
 	for _, service := range t.Services {
 		if err := validService(service); err != nil {
 			return nil, err
@@ -57,7 +62,7 @@ func (r *Repository) admit(delegation role, targets *targetsDoc, c *charter, key
 	at := slices.IndexFunc(groups, func(g *targetsDoc) bool { return len(g.delegate) < groupSize })
 	if at < 0 {
 		at = len(groups)
-		groups = append(groups, &targetsDoc{delegate: []role{}})
+		groups = append(groups, &targetsDoc{role: groupName(at), delegate: []role{}})
 	}
 	if targets.find(groupName(at)) == nil {
 		targets.delegate = append(targets.delegate, role{name: groupName(at), paths: []string{"tenant/*/*"}})
@@ -103,7 +108,8 @@ func (i Image) check() error {
 	return nil
 }
 
-// validVersion keeps what is not a file's name out of paths.
+// validVersion keeps what is not a file's name out of paths. An underscore ends
+// the payload's name there.
 func validVersion(v string) error {
 	if len(v) == 0 || len(v) > 64 || strings.Trim(v, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+-") != "" || v[0] == '.' {
 		return fmt.Errorf("%w: %.80q is no version: write 1 to 64 of letters, digits, and . + -", ErrRepository, v)
@@ -162,13 +168,9 @@ func (r *Repository) tenantDoc(tenant string) (*targetsDoc, error) {
 	}
 	e, err := r.draft(TenantRole(tenant))
 	if e == nil || err != nil {
-		return &targetsDoc{targets: map[string]piece{}, tenant: true}, err
+		return &targetsDoc{role: TenantRole(tenant), targets: map[string]piece{}}, err
 	}
-	d, err := readTargets(e)
-	if err == nil && !d.tenant {
-		err = fmt.Errorf("%w: %s has no %s", ErrDocument, TenantRole(tenant), revokedField)
-	}
-	return d, err
+	return readTargets(e, TenantRole(tenant))
 }
 
 func (r *Repository) putTenant(tenant string, d *targetsDoc, keys []*Key) (p Progress, err error) {

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"spaceos/internal/cli"
+	"spaceos/trust/repository"
+)
+
+// newTrustKey makes a key.
+func newTrustKey(s cli.Streams, ring *keyring) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "key NAME",
+		Short: "Make a key: NAME.key, which signs, and NAME.pub, which others may have",
+		Long: `Make a key: a pair of Ed25519 and ML-DSA-65 keys that sign together.
+
+NAME.key is secret. It is encrypted with a passphrase in the age format (scrypt
+with a work factor of 2^18: a second and 256 MiB for each try), so it opens with
+` + "`age --decrypt`" + `, too, and its first lines state the factor. Only you can read it.
+NAME.pub is what you send to those who shall trust you; tell them the key's 12
+digits by another way, so that they know it is yours.`,
+		Example: `  spaceos trust key acme
+  spaceos trust key keys/root-2 --passphrase-file passphrase`,
+		Args: cli.ExactArgs("the NAME of the key's files"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			passphrase, err := ring.fresh(args[0] + ".key")
+			if err != nil {
+				return err
+			}
+			key, err := ring.make(args[0], passphrase)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(s.Out, "made key %s: %s.key (secret) and %s.pub\n", key.Public().Short(), args[0], args[0])
+			return nil
+		},
+	}
+	ring.flags(cmd)
+	return cmd
+}
+
+// make makes a key and its two files.
+func (k *keyring) make(name string, passphrase []byte) (*repository.Key, error) {
+	key, err := repository.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	if err := key.Save(name+".key", passphrase, k.protection); err != nil {
+		return nil, err
+	}
+	if err := key.Public().Save(name + ".pub"); err != nil {
+		_ = os.Remove(name + ".key") // both or none
+		return nil, err
+	}
+	return key, nil
+}

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -56,4 +59,43 @@ func (k *keyring) make(name string, passphrase []byte) (*repository.Key, error) 
 		return nil, err
 	}
 	return key, nil
+}
+
+// makeRoleKeys gives each role that has no keys a new one.
+func makeRoleKeys(ring *keyring, dir string, roles repository.Roles) (n newKeys, err error) {
+	var passphrase []byte
+	for _, role := range repository.TopRoles() {
+		if len(roles[role].Keys) > 0 {
+			continue
+		}
+		if passphrase == nil {
+			if passphrase, err = ring.fresh("the keys in " + dir); err != nil {
+				return n, err
+			}
+			if err := os.Mkdir(dir, 0o700); err == nil {
+				n.dir = dir
+			} else if !errors.Is(err, fs.ErrExist) {
+				return n, err
+			}
+		}
+		name := filepath.Join(dir, role)
+		key, err := ring.make(name, passphrase)
+		if err != nil {
+			return n, err
+		}
+		n.names, n.keys = append(n.names, name), append(n.keys, key)
+		roles[role] = repository.RoleKeys{Keys: []repository.PublicKey{key.Public()}, Threshold: roles[role].Threshold}
+	}
+	return n, nil
+}
+
+// remove takes the keys away that were just made.
+func (n newKeys) remove() {
+	for _, name := range n.names {
+		_ = os.Remove(name + ".key")
+		_ = os.Remove(name + ".pub")
+	}
+	if n.dir != "" {
+		_ = os.Remove(n.dir)
+	}
 }

@@ -25,7 +25,7 @@ type RoleKeys struct {
 // yet or is empty. What keys can sign whole is whole; the rest is staged.
 func Init(dir string, roles Roles, o Options, keys ...*Key) (*Repository, []Progress, error) {
 	root := &rootDoc{roles: map[string]role{}}
-	for _, name := range topRoles() {
+	for _, name := range TopRoles() {
 		top := role{name: name, keys: roles[name].Keys, threshold: roles[name].Threshold}
 		if err := top.check(); err != nil {
 			return nil, nil, err
@@ -132,8 +132,12 @@ func (r *Repository) putTargets(d *targetsDoc, c *charter, keys []*Key) (Progres
 	return r.put(Targets, d.head, d.value(), keys)
 }
 
-// maxCharter is how large a charter may be: a document that flies.
-const maxCharter = 64 << 10
+// Bounds of targets, in bytes: the charter is a document that flies; an
+// image's OCI manifest names up to 2,048 files.
+const (
+	maxCharter = 64 << 10
+	maxTarget  = 1 << 20
+)
 
 // targets reads the draft of targets and its charter.
 func (r *Repository) targets() (*targetsDoc, *charter, error) {
@@ -168,7 +172,7 @@ func (r *Repository) charter(d *targetsDoc) (*charter, error) {
 // target reads a target and checks it.
 func (r *Repository) target(path string, p piece) ([]byte, error) {
 	file := r.targetFile(path, p.digest)
-	data, _, err := readFile(file, min(p.length, maxDocument))
+	data, _, err := readFile(file, min(p.length, maxTarget))
 	if err == nil && pieceOf(data, 0) != (piece{length: p.length, digest: p.digest}) {
 		err = fmt.Errorf("%s has changed: its digest is %v; take a copy that is whole", file, spaceos.DigestOf(data))
 	}

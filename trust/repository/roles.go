@@ -38,7 +38,8 @@ const (
 	groupSize     = 12 // tenants whose hybrid keys fit into one document of 64 KiB
 )
 
-func topRoles() []string { return []string{Root, Targets, Snapshot, Timestamp, Director} }
+// TopRoles are the roles that root names.
+func TopRoles() []string { return []string{Root, Targets, Snapshot, Timestamp, Director} }
 
 // TenantRole is the name of a tenant's role.
 func TenantRole(tenant string) string { return tenantPrefix + tenant }
@@ -100,7 +101,7 @@ type rootDoc struct {
 func (d *rootDoc) value() canonical.Value {
 	var all []role
 	var roles []canonical.Member
-	for _, name := range topRoles() {
+	for _, name := range TopRoles() {
 		r := d.roles[name]
 		all = append(all, r)
 		if name != Director {
@@ -122,7 +123,7 @@ func readRoot(e *envelope) (*rootDoc, error) {
 		f.Fail("consistent_snapshot", "is false, and should be true")
 	}
 	keys, roles := f.Value("keys"), f.Object("roles")
-	for _, name := range topRoles() {
+	for _, name := range TopRoles() {
 		if name == Director {
 			d.roles[name] = readRole(f.Object(directorField), name, keys)
 		} else {

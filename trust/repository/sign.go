@@ -103,7 +103,7 @@ func (r *Repository) renew(name string, keys []*Key) (Progress, error) {
 
 // validRole keeps what is no role out of file names.
 func validRole(name string) error {
-	if slices.Contains(topRoles(), name) && name != Director {
+	if slices.Contains(TopRoles(), name) && name != Director {
 		return nil
 	}
 	for _, prefix := range []string{tenantPrefix, groupPrefix, planPrefix} {
@@ -185,7 +185,7 @@ func (r *Repository) KeyRoles(k PublicKey) (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range topRoles() {
+	for _, name := range TopRoles() {
 		if slices.Contains(root.roles[name].keys, k) {
 			names = append(names, name)
 		}
@@ -234,4 +234,83 @@ func (r *Repository) RevokeImage(digest spaceos.Digest, tenant string, keys ...*
 		}
 	}
 	return r.putTenant(tenant, d, keys)
+}
+
+// RevokeKey takes a key out of every role that it has, or out of none: each
+// must have enough keys left.
+func (r *Repository) RevokeKey(k PublicKey, keys ...*Key) ([]Progress, error) {
+	unlock, err := r.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	root, err := r.root()
+	if err != nil {
+		return nil, err
+	}
+	gone := Change{Remove: []PublicKey{k}}
+	inRoot := false
+	for _, name := range TopRoles() {
+		if top := root.roles[name]; slices.Contains(top.keys, k) {
+			if err := gone.apply(&top); err != nil {
+				return nil, err
+			}
+			root.roles[name], inRoot = top, true
+		}
+	}
+	groups, err := r.groups()
+	if err != nil {
+		return nil, err
+	}
+	var changed []int
+	for i, g := range groups {
+		for j := range g.delegate {
+			if d := &g.delegate[j]; slices.Contains(d.keys, k) {
+				if err := gone.apply(d); err != nil {
+					return nil, err
+				}
+				if !slices.Contains(changed, i) {
+					changed = append(changed, i)
+				}
+			}
+		}
+	}
+	if !inRoot && len(changed) == 0 {
+		return nil, fmt.Errorf("%w: no role has key %s", ErrKey, k.Short())
+	}
+	return r.putRevoked(root, inRoot, groups, changed, keys)
+}
+
+// putRevoked keeps what RevokeKey changed.
+func (r *Repository) putRevoked(root *rootDoc, inRoot bool, groups []*targetsDoc, changed []int, keys []*Key) (all []Progress, err error) {
+	targets := root.roles[Targets]
+	for _, i := range changed {
+		p, err := r.putGroup(i, groups[i], held(keys, targets))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, p)
+	}
+	if inRoot {
+		if root.head, err = r.next(Root, rootLife); err != nil {
+			return all, err
+		}
+		p, err := r.put(Root, root.head, root.value(), held(keys, r.mayRoot(root)))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// mayRoot are all keys that may sign a new root: its own and those before it.
+func (r *Repository) mayRoot(root *rootDoc) role {
+	may := root.roles[Root]
+	if e, _, err := r.current(Root); err == nil && e != nil {
+		if old, err := readRoot(e); err == nil {
+			may.keys = slices.Concat(may.keys, old.roles[Root].keys)
+		}
+	}
+	return may
 }

@@ -102,8 +102,8 @@ func (i Image) check() error {
 	if err := validVersion(i.Version); err != nil {
 		return err
 	}
-	if len(i.Manifest) == 0 || len(i.Manifest) > maxDocument {
-		return fmt.Errorf("%w: the image's OCI manifest has %d bytes; from 1 to %d are possible", ErrDocument, len(i.Manifest), maxDocument)
+	if len(i.Manifest) == 0 || len(i.Manifest) > maxTarget {
+		return fmt.Errorf("%w: the image's OCI manifest has %d bytes; from 1 to %d are possible", ErrDocument, len(i.Manifest), maxTarget)
 	}
 	return nil
 }

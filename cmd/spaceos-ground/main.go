@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spaceos/internal/cli"
+	"spaceos/trust/repository"
 )
 
 func main() {
@@ -20,7 +21,10 @@ func main() {
 	os.Exit(cli.Execute(newRoot(s), os.Args[1:], s, cli.StatusOf))
 }
 
-func newRoot(s cli.Streams) *cobra.Command {
+func newRoot(s cli.Streams) *cobra.Command { return newRootWith(s, repository.Protection{}) }
+
+// newRootWith makes the root; tests protect new keys less, to save time.
+func newRootWith(s cli.Streams, protection repository.Protection) *cobra.Command {
 	root := cli.NewRoot(s, "Make, ship and trust sealed images")
 	root.Long = `The part of spaceos that stays on the ground: it makes sealed images, ships them
 and keeps the trust in them. It lies beside spaceos, which starts it: type
@@ -28,6 +32,7 @@ and keeps the trust in them. It lies beside spaceos, which starts it: type
 	cli.AddGroups(root)
 	verbs := []*cobra.Command{ // each owns a file; cli.GroundVerbs says its group and its line of help
 		newInspect(s), newDiff(s), newVerify(s),
+		newTrust(s, protection),
 	}
 	for _, verb := range cli.GroundVerbs() {
 		for _, c := range verbs {

@@ -51,7 +51,7 @@ func Init(dir string, roles Roles, o Options, keys ...*Key) (*Repository, []Prog
 		return nil, nil, fmt.Errorf("%w: making %s: %w", ErrRepository, dir, reason(err))
 	}
 	for i := range progress {
-		progress[i].File = dir + strings.TrimPrefix(progress[i].File, made)
+		progress[i].File = filepath.Join(dir, strings.TrimPrefix(progress[i].File, filepath.Clean(made)))
 	}
 	r.dir = dir
 	return r, progress, syncFolder(filepath.Dir(filepath.Clean(dir)))

@@ -19,6 +19,8 @@ var tools = []struct {
 	{"musl-gcc", "musl-tools", ""},
 	{"make", "make", ""},
 	{"hyperfine", "hyperfine", ""},
+	{"zstd", "zstd", ""},
+	{"debootstrap", "debootstrap", ""},
 	{"runc", "runc", "crun runc runsc docker"},
 	{"crun", "crun", "crun"},
 	{"dockerd", "docker.io", "docker"},

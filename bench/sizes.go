@@ -38,7 +38,7 @@ func (h *harness) measureSizes(ctx context.Context, runtimes []*runtime) error {
 		}
 		t.Rows = append(t.Rows, []string{row.what, fmt.Sprint(raw), fmt.Sprint(packed)})
 	}
-	return nil
+	return h.measureImages(ctx)
 }
 
 // commands are the paths of commands, "" for one that is missing.

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	debianBudget      = "size, compressed: minimal Debian image with the same C program / sealed cloudmask"
-	slimPythonBudget  = "size, compressed: slim Python image with s2cloudless / sealed cloudmask"
+	debianBudget      = "size: minimal Debian image with the same C program / sealed cloudmask"
+	slimPythonBudget  = "size: slim Python image with s2cloudless / sealed cloudmask"
 	debianAtLeast     = 20
 	slimPythonAtLeast = 100
 )
@@ -115,8 +115,7 @@ func copyInto(from, to string, mode os.FileMode) error {
 }
 
 // measureImages sets the sealed cloudmask beside the container images of the
-// same work, each as one tar, compressed in the same two ways. A budget is held
-// against the worse of the two ratios.
+// same work, each as one tar, compressed in the same two ways.
 func (h *harness) measureImages(ctx context.Context) error {
 	t := &table{Title: "Sizes of images", Header: []string{"image", "tar, bytes", "gzip -9", "zstd -19", "/ sealed, gzip", "/ sealed, zstd"},
 		Note: "Each is one tar. The Debian is debootstrap's minbase without what official slim images leave out; " +
@@ -163,15 +162,17 @@ func (t *table) add(what string, sizes, sealed packed) {
 func (p packed) perGzip(sealed packed) float64 { return float64(p.Gzip) / float64(sealed.Gzip) }
 func (p packed) perZstd(sealed packed) float64 { return float64(p.Zstd) / float64(sealed.Zstd) }
 
-// budgetSize holds the worse of the two ratios against a limit; sizes have no
-// spread.
+// budgetSize holds both ratios against a limit; sizes have no spread.
 func (h *harness) budgetSize(what string, sizes, sealed packed, limit float64) {
-	worse := min(sizes.perGzip(sealed), sizes.perZstd(sealed))
-	h.report.Budgets = append(h.report.Budgets, budget{
-		What: what, Budget: fmt.Sprintf("%s %g", atLeast, limit),
-		Measured: fmt.Sprintf("%.1f (gzip %.1f, zstd %.1f)", worse, sizes.perGzip(sealed), sizes.perZstd(sealed)),
-		Verdict:  judge(worse, atLeast, limit),
-	})
+	for _, way := range []struct {
+		name  string
+		ratio float64
+	}{{"gzip -9", sizes.perGzip(sealed)}, {"zstd -19", sizes.perZstd(sealed)}} {
+		h.report.Budgets = append(h.report.Budgets, budget{
+			What: what + ", " + way.name, Budget: fmt.Sprintf("%s %g", atLeast, limit),
+			Measured: fmt.Sprintf("%.1f", way.ratio), Verdict: judge(way.ratio, atLeast, limit),
+		})
+	}
 }
 
 // sealedSizes seals cloudmask and measures its tar.

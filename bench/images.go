@@ -194,7 +194,10 @@ func slim(root string) error {
 		}
 		if entry.IsDir() {
 			if entry.Name() == "__pycache__" {
-				return errors.Join(os.RemoveAll(path), fs.SkipDir)
+				if err := os.RemoveAll(path); err != nil {
+					return err
+				}
+				return fs.SkipDir
 			}
 			return nil
 		}

@@ -37,6 +37,7 @@ var targets = []target{
 	{"FuzzResolve", "world"},
 	{"FuzzRequests", "world"},
 	{"FuzzReadMessage", "cell"},
+	{"FuzzProgram", "image/sbom"},
 }
 
 func main() {

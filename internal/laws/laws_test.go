@@ -28,6 +28,7 @@ var mayImport = map[string]struct{ own, outside []string }{
 	"spaceos/manifest":                {[]string{"spaceos", "spaceos/canonical"}, nil},
 	"spaceos/image":                   {[]string{"spaceos", "spaceos/canonical", "spaceos/manifest"}, []string{"golang.org/x/sys"}},
 	"spaceos/manifest/author":         {[]string{"spaceos", "spaceos/manifest"}, []string{"github.com/goccy/go-yaml"}},
+	"spaceos/image/sbom":              {[]string{"spaceos", "spaceos/image", "spaceos/manifest"}, nil},
 	"spaceos/kvm":                     {nil, []string{"golang.org/x/sys"}},
 	"spaceos/vmm":                     {[]string{"spaceos/kvm"}, []string{"golang.org/x/sys"}},
 	"spaceos/world":                   {[]string{"spaceos", "spaceos/manifest"}, []string{"golang.org/x/sys"}},

@@ -23,18 +23,23 @@ func openFolder(path string) (*folder, error) {
 
 func (f *folder) Close() error { return f.root.Close() }
 
-// open gives a plain file that is reached through plain folders.
-func (f *folder) open(name string) (io.ReaderAt, int64, io.Closer, error) {
+// look says what lies at a name that is reached through plain folders.
+func (f *folder) look(name string) (fs.FileInfo, error) {
 	for i, c := range name {
 		if c == '/' {
 			if info, err := f.root.Lstat(name[:i]); err != nil {
-				return nil, 0, nil, err
+				return nil, err
 			} else if !info.IsDir() {
-				return nil, 0, nil, odd(name[:i], info.Mode(), "folder")
+				return nil, odd(name[:i], info.Mode(), "folder")
 			}
 		}
 	}
-	before, err := f.root.Lstat(name)
+	return f.root.Lstat(name)
+}
+
+// open gives a plain file.
+func (f *folder) open(name string) (io.ReaderAt, int64, io.Closer, error) {
+	before, err := f.look(name)
 	if err != nil {
 		return nil, 0, nil, err
 	}
@@ -74,7 +79,7 @@ func (f *folder) names() (names []string, err error) {
 }
 
 func odd(name string, mode fs.FileMode, want string) error {
-	return bad(name, ErrKind, "this is %s, and a layout holds plain %ss alone", kind(mode), want)
+	return bad(name, ErrKind, "this is %s, and a plain %s should be here", kind(mode), want)
 }
 
 // kind is a word for what is no plain file.

@@ -3,12 +3,12 @@ package image
 import (
 	"cmp"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"slices"
 	"strings"
-	"syscall"
 
 	"spaceos"
 	"spaceos/manifest"
@@ -24,11 +24,13 @@ func Seal(m manifest.Manifest, from *os.Root, w *Writer) (*Image, error) {
 	if err != nil {
 		return nil, in(from.Name(), err)
 	}
+	var total int64
 	for _, p := range paths {
-		f, err := w.addFile(from, p)
+		f, err := w.addFile(&folder{from}, p, MaxSize-total)
 		if err != nil {
 			return nil, in(from.Name(), err)
 		}
+		total += f.Size
 		f.Executable = f.Executable || p == m.Program
 		img.Files = append(img.Files, f)
 	}
@@ -43,28 +45,21 @@ func Seal(m manifest.Manifest, from *os.Root, w *Writer) (*Image, error) {
 }
 
 // pathsOf is the program and all files of the assets, in order.
-func pathsOf(m *manifest.Manifest, from *os.Root) ([]string, error) {
-	var paths []string
+func pathsOf(m *manifest.Manifest, from *os.Root) (paths []string, err error) {
 	for _, start := range append([]string{m.Program}, m.Assets...) {
-		err := fs.WalkDir(from.FS(), path.Clean(start), func(p string, d fs.DirEntry, err error) error {
-			switch {
-			case errors.Is(err, fs.ErrNotExist) && p == path.Clean(start):
-				return bad(p, ErrMissing, "there is no such file, and the manifest names it")
-			case err != nil:
-				return unreadable(p, err)
-			case d.IsDir() && p == m.Program:
-				return bad(p, ErrKind, "this is a folder, and the manifest names it as the program")
-			case d.IsDir():
-				return nil
-			case !d.Type().IsRegular():
-				return bad(p, ErrKind, "this is %s, and an image holds plain files alone: put the file itself there", kind(d.Type()))
-			case len(paths) == 2*MaxFiles:
-				return bad(start, ErrLimit, "there are more than %d files in all, which is what an image has at most", MaxFiles)
-			}
-			paths = append(paths, p)
-			return nil
-		})
-		if err != nil {
+		info, err := (&folder{from}).look(start)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, bad(start, ErrMissing, "there is no such file, and the manifest names it")
+		case err != nil:
+			return nil, unreadable(start, err)
+		case info.IsDir() && start == m.Program:
+			return nil, bad(start, ErrKind, "this is a folder, and the manifest names it as the program")
+		case !info.IsDir():
+			paths = append(paths, start) // addFile looks what it is
+			continue
+		}
+		if paths, err = walk(from, start, paths); err != nil {
 			return nil, err
 		}
 	}
@@ -72,28 +67,42 @@ func pathsOf(m *manifest.Manifest, from *os.Root) ([]string, error) {
 	return slices.Compact(paths), nil
 }
 
-// addFile stores one file of the source folder.
-func (w *Writer) addFile(from *os.Root, name string) (File, error) {
+// walk appends the files below a folder.
+func walk(from *os.Root, start string, paths []string) ([]string, error) {
+	err := fs.WalkDir(from.FS(), start, func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return unreadable(p, err)
+		case d.IsDir():
+			return nil
+		case len(paths) > MaxFiles: // the program may be there twice
+			return bad(start, ErrLimit, "there are more than %d files, and an image has at most that many", MaxFiles)
+		}
+		paths = append(paths, p)
+		return nil
+	})
+	return paths, err
+}
+
+// addFile stores one file of the source folder, of at most so many bytes.
+func (w *Writer) addFile(from *folder, name string, most int64) (File, error) {
 	if err := manifest.ValidPath(name); err != nil {
 		return File{}, bad(name, ErrName, "%v: give the file another name", err)
 	}
-	f, err := from.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	r, size, closer, err := from.open(name)
 	if err != nil {
 		return File{}, unreadable(name, err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	defer closer.Close()
+	if size > most {
+		return File{}, bad(name, ErrLimit, "with this file of %s, the files have more than %v in all, and an image has at most that much", spaceos.Bytes(size).Approx(), spaceos.Bytes(MaxSize))
+	}
+	info, err := from.look(name)
 	if err != nil {
 		return File{}, unreadable(name, err)
 	}
-	if !info.Mode().IsRegular() {
-		return File{}, bad(name, ErrKind, "this is %s, and an image holds plain files alone", kind(info.Mode()))
-	}
-	d, err := w.Add(f)
-	if err != nil {
-		return File{}, unreadable(name, err)
-	}
-	return File{name, d.Digest, d.Size, info.Mode()&0o100 != 0}, nil
+	d, err := w.Add(io.NewSectionReader(r, 0, size))
+	return File{name, d.Digest, d.Size, info.Mode()&0o100 != 0}, err
 }
 
 // checkFiles sees that the files are a tree, and what the manifest names: the

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"io"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +34,7 @@ calls of the library OS that can be reached. + is new, - is gone, ~ has changed.
 }
 
 func printDiff(out io.Writer, before, after *view) error {
-	w := &page{w: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	w := newPage(out)
 	w.line("from\t%s of %s\t%v", before.image.Name(), before.image.Manifest.Tenant, before.Digest)
 	w.line("to\t%s of %s\t%v", after.image.Name(), after.image.Manifest.Tenant, after.Digest)
 	if before.Digest == after.Digest {

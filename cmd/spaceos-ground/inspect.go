@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -104,7 +103,7 @@ func byDefault(m *manifest.Manifest) []string {
 
 func (v *view) print(out io.Writer) error {
 	m := &v.image.Manifest
-	w := &page{w: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	w := newPage(out)
 	w.line("%s", v.image.Name()+" of "+m.Tenant)
 	w.field("digest", v.Digest.String())
 	w.field("description", m.Description)
@@ -149,6 +148,11 @@ func (v *view) printNeeds(w *page) {
 
 func (v *view) printFiles(w *page) {
 	w.line("\nfiles")
+	v.printFileRows(w)
+}
+
+// printFileRows lists the files and their sum.
+func (v *view) printFileRows(w *page) {
 	for _, f := range v.Files {
 		w.line("  %s\t%v\t%s", f.Path, spaceos.Bytes(f.Size).Approx(), map[bool]string{true: "may be executed"}[f.Mode == "0555"])
 	}

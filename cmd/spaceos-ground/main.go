@@ -31,7 +31,7 @@ and keeps the trust in them. It lies beside spaceos, which starts it: type
 "spaceos seal", not "spaceos-ground seal".`
 	cli.AddGroups(root)
 	verbs := []*cobra.Command{ // each owns a file; cli.GroundVerbs says its group and its line of help
-		newInspect(s), newDiff(s), newVerify(s),
+		newSeal(s), newInspect(s), newDiff(s), newVerify(s),
 		newTrust(s, protection),
 	}
 	for _, verb := range cli.GroundVerbs() {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 )
@@ -12,6 +13,10 @@ import (
 type page struct {
 	w   *tabwriter.Writer
 	err error
+}
+
+func newPage(out io.Writer) *page {
+	return &page{w: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
 }
 
 // line prints a line, its cells apart by tabs; a line break in front of it

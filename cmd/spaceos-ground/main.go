@@ -31,7 +31,11 @@ and keeps the trust in them. It lies beside spaceos, which starts it: type
 "spaceos seal", not "spaceos-ground seal".`
 	cli.AddGroups(root)
 	verbs := []*cobra.Command{ // each owns a file; cli.GroundVerbs says its group and its line of help
-		newSeal(s), newInspect(s), newDiff(s), newVerify(s),
+		newSeal(s),
+		newInspect(s),
+		newDiff(s),
+		newVerify(s),
+		newInit(s),
 		newTrust(s, protection),
 	}
 	for _, verb := range cli.GroundVerbs() {

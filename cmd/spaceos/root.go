@@ -38,7 +38,7 @@ a virtual machine without a guest kernel. A program sees /app, /in, /out, /data
 and /tmp, and nothing else.`
 	root.Example = `  spaceos doctor
   spaceos run --in frames --out results ./program
-  spaceos init hello && cd hello && make && spaceos seal && spaceos run hello.image`
+  spaceos init hello && make -C hello && spaceos seal -o hello.oci hello && spaceos run hello.oci`
 	root.AddCommand(newRun(s), newDoctor(s), cli.NewCompletion(s))
 	return root
 }

@@ -1,0 +1,223 @@
+package delta
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"spaceos"
+	"spaceos/image"
+)
+
+// maxMade is the size of the largest file that a delta is made of, in bytes:
+// making takes some ten times as much memory.
+const maxMade = 1 << 30
+
+// Cost says how a blob of the new image comes to be, and what it costs.
+type Cost struct {
+	Name   string // path of the file, or which manifest
+	Size   int64  // of the blob, in bytes
+	Method Method
+	Base   string // the old blob that it refers to, by name; empty if none
+	Bytes  int64  // of it in the delta
+}
+
+// Report says what is in a delta.
+type Report struct {
+	Old, New spaceos.Digest
+	Costs    []Cost // in the order of the delta
+	Table    int64  // bytes of the delta's table
+}
+
+// Bytes is the delta's size.
+func (r *Report) Bytes() int64 {
+	sum := r.Table
+	for _, c := range r.Costs {
+		sum += c.Bytes
+	}
+	return sum
+}
+
+// Size is the new image's size: all its blobs, as they are.
+func (r *Report) Size() (sum int64) {
+	for _, c := range r.Costs {
+		sum += c.Size
+	}
+	return sum
+}
+
+// Make writes the delta that turns the image of one layout into that of
+// another. The same two images give the same bytes.
+func Make(w io.Writer, old, new *image.Layout) (*Report, error) {
+	oldImage, err := old.Image()
+	if err != nil {
+		return nil, err
+	}
+	newImage, err := new.Image()
+	if err != nil {
+		return nil, err
+	}
+	m := maker{old: old, new: new, oldBlobs: blobsOf(oldImage), oldNames: namesOf(oldImage), newNames: namesOf(newImage)}
+	t := &table{old: oldImage.Digest, new: newImage.Digest}
+	var sections [][]byte
+	for i, d := range blobsOf(newImage) {
+		c, err := m.blob(d, m.newNames[i])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.newNames[i], err)
+		}
+		t.entries = append(t.entries, c.entry())
+		sections = append(sections, c.sections...)
+	}
+	for _, s := range append([][]byte{t.append(nil)}, sections...) {
+		if _, err := w.Write(s); err != nil {
+			return nil, fmt.Errorf("write the delta: %w", err)
+		}
+	}
+	t.size = int64(len(t.append(nil)))
+	return t.report(oldImage, newImage), nil
+}
+
+// report says what the table says, in names of the two images.
+func (t *table) report(old, new *image.Image) *Report {
+	r := &Report{Old: t.old, New: t.new, Table: t.size}
+	oldNames, newNames := namesOf(old), namesOf(new)
+	for i, d := range blobsOf(new) {
+		e := t.entries[i]
+		c := Cost{Name: newNames[i], Size: d.Size, Method: e.method, Bytes: e.size()}
+		if e.method.based() {
+			c.Base = oldNames[e.base]
+		}
+		r.Costs = append(r.Costs, c)
+	}
+	return r
+}
+
+// namesOf names the blobs of blobsOf: a file by its first path.
+func namesOf(img *image.Image) []string {
+	names := []string{"(image)", "(manifest)"}
+	seen := map[spaceos.Digest]bool{img.Config.Digest: true, img.Digest: true}
+	for _, f := range img.Files {
+		if !seen[f.Digest] {
+			seen[f.Digest] = true
+			names = append(names, f.Path)
+		}
+	}
+	return names
+}
+
+// A maker finds the cheapest way for each blob.
+type maker struct {
+	old, new           *image.Layout
+	oldBlobs           []image.Descriptor
+	oldNames, newNames []string
+}
+
+// A candidate is one way to send a blob.
+type candidate struct {
+	method   Method
+	base     int
+	sections [][]byte
+}
+
+func (c candidate) entry() entry {
+	e := entry{method: c.method, base: c.base}
+	for _, s := range c.sections {
+		e.lengths = append(e.lengths, int64(len(s)))
+	}
+	return e
+}
+
+// size is what the candidate costs, its line of the table included.
+func (c candidate) size() int64 {
+	t := table{entries: []entry{c.entry()}}
+	return c.entry().size() + int64(len(t.append(nil)))
+}
+
+// blob is the cheapest way for a blob; of equally cheap ones the first.
+func (m *maker) blob(d image.Descriptor, name string) (best candidate, err error) {
+	for _, o := range m.oldBlobs {
+		if o.Digest == d.Digest && o.Size == d.Size {
+			return candidate{method: Held}, nil
+		}
+	}
+	data, err := load(m.new, d)
+	if err != nil {
+		return best, err
+	}
+	section, err := squeeze(data, textWindow, nil)
+	if err != nil {
+		return best, err
+	}
+	best = candidate{method: Plain, sections: [][]byte{section}}
+	for _, base := range m.bases(name) {
+		ways, err := m.against(base, data)
+		if err != nil {
+			return best, err
+		}
+		for _, c := range ways {
+			if c.size() < best.size() {
+				best = c
+			}
+		}
+	}
+	return best, nil
+}
+
+// maxBases is how many old files are tried for a file that has a new name.
+const maxBases = 4
+
+// bases are the old blobs that a blob may be like: the one of its name, or for
+// a new name those whose names are gone.
+func (m *maker) bases(name string) (bases []int) {
+	for i, n := range m.oldNames {
+		if n == name {
+			return []int{i}
+		}
+	}
+	has := map[string]bool{}
+	for _, n := range m.newNames {
+		has[n] = true
+	}
+	for i, n := range m.oldNames {
+		if !has[n] && len(bases) < maxBases {
+			bases = append(bases, i)
+		}
+	}
+	return bases
+}
+
+// against is the ways to send data to who has the old blob.
+func (m *maker) against(base int, data []byte) (ways []candidate, err error) {
+	old, err := load(m.old, m.oldBlobs[base])
+	if err != nil {
+		return nil, err
+	}
+	sections, err := encodeMatched(old, data)
+	if err != nil {
+		return nil, err
+	}
+	ways = append(ways, candidate{Matched, base, sections})
+	if len(old) <= maxPrefix {
+		section, err := squeeze(data, textWindow, old)
+		if err != nil {
+			return nil, err
+		}
+		ways = append(ways, candidate{Prefixed, base, [][]byte{section}})
+	}
+	return ways, nil
+}
+
+// load reads a blob whole.
+func load(l *image.Layout, d image.Descriptor) (_ []byte, err error) {
+	if d.Size > maxMade {
+		return nil, fmt.Errorf("%w: it has %d bytes, and %d are allowed", ErrTooLarge, d.Size, maxMade)
+	}
+	b, err := l.Blob(d.Digest, d.Size)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	data := make([]byte, d.Size)
+	_, err = io.ReadFull(b, data)
+	return data, err
+}

@@ -1,0 +1,159 @@
+package delta
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Sections of a matched difference, in their order in the delta.
+const (
+	sectionEntries = iota // insert, copy, seek; insert, copy, seek; ...
+	sectionGaps           // of the corrections
+	sectionWords
+	sectionExtra // what is inserted
+	matchedSections
+)
+
+// windows of the sections.
+var windows = [matchedSections]int{listWindow, listWindow, listWindow, textWindow}
+
+// encodeMatched is new as a matched difference to old.
+func encodeMatched(old, new []byte) ([][]byte, error) {
+	var entries, extra []byte
+	var c corrector
+	at, from := 0, 0
+	for _, s := range append(match(old, new), span{0, len(new), 0}) {
+		extra = append(extra, new[at:s.new]...)
+		if s.new == at && s.length == 0 {
+			continue // nothing behind the last span
+		}
+		entries = binary.AppendUvarint(entries, uint64(s.new-at))
+		entries = binary.AppendUvarint(entries, uint64(s.length))
+		if s.length > 0 {
+			entries = binary.AppendVarint(entries, int64(s.old-from))
+			c.span(old[s.old:s.old+s.length], new[s.new:s.new+s.length])
+		}
+		at, from = s.new+s.length, s.old+s.length
+	}
+	sections := make([][]byte, matchedSections)
+	for i, list := range [matchedSections][]byte{entries, c.gaps, c.words, extra} {
+		var err error
+		if sections[i], err = squeeze(list, windows[i], nil); err != nil {
+			return nil, err
+		}
+	}
+	return sections, nil
+}
+
+// A matched reads a file that is a matched difference. Each entry is some
+// inserted bytes, then a copy of corrected bytes of the old file, whose place
+// is counted from the end of the copy before.
+type matched struct {
+	base     io.ReaderAt
+	baseSize int64
+	left     int64 // of the file, not yet in an entry
+	insert   int64
+	length   int64
+	at       int64 // in the old file
+	entries  *stream
+	extra    *stream
+	correcting
+}
+
+func newMatched(sections []section, base io.ReaderAt, baseSize, size int64) (*matched, error) {
+	var open [matchedSections]*stream
+	for i := range open {
+		s, err := unsqueeze(sections[i], windows[i], nil)
+		if err != nil {
+			closeAll(open[:i])
+			return nil, err
+		}
+		open[i] = s
+	}
+	return &matched{
+		base: base, baseSize: baseSize, left: size,
+		entries: open[sectionEntries], extra: open[sectionExtra],
+		correcting: correcting{gaps: open[sectionGaps], words: open[sectionWords]},
+	}, nil
+}
+
+func closeAll(streams []*stream) {
+	for _, s := range streams {
+		s.close()
+	}
+}
+
+func (m *matched) close() { closeAll([]*stream{m.entries, m.gaps, m.words, m.extra}) }
+
+// Read must not be called behind the end of the file.
+func (m *matched) Read(p []byte) (int, error) {
+	if m.insert == 0 && m.length == 0 {
+		if err := m.entry(); err != nil {
+			return 0, err
+		}
+	}
+	if m.insert > 0 {
+		n, err := m.extra.Read(p[:min(int64(len(p)), m.insert)])
+		m.insert -= int64(n)
+		if err != nil {
+			err = damaged(err)
+		}
+		return n, err
+	}
+	p = p[:min(int64(len(p)), m.length)]
+	if n, err := m.base.ReadAt(p, m.at); n < len(p) {
+		return 0, onDisk("read the old file", err)
+	}
+	err := m.correcting.apply(p, m.length)
+	m.at, m.length = m.at+int64(len(p)), m.length-int64(len(p))
+	return len(p), err
+}
+
+// entry reads the next entry. One that makes nothing is refused, so that a
+// delta cannot keep a spacecraft busy for longer than its output is long.
+func (m *matched) entry() error {
+	insert, err := m.entries.number()
+	if err != nil {
+		return err
+	}
+	length, err := m.entries.number()
+	if err != nil {
+		return err
+	}
+	switch left := uint64(m.left); {
+	case insert > left || length > left-insert:
+		return fmt.Errorf("%w: an entry of %d and %d bytes, where the file has %d left", ErrDamaged, insert, length, left)
+	case insert == 0 && length == 0:
+		return fmt.Errorf("%w: an entry makes nothing", ErrDamaged)
+	}
+	m.insert, m.length = int64(insert), int64(length)
+	m.left -= m.insert + m.length
+	if length == 0 {
+		return nil
+	}
+	return m.seek()
+}
+
+// seek moves to where the copy of an entry lies in the old file.
+func (m *matched) seek() error {
+	by, err := m.entries.signed()
+	if err != nil {
+		return err
+	}
+	// Both sides of each comparison stay within the size of a file.
+	if by < -m.at || by > m.baseSize-m.at || m.length > m.baseSize-m.at-by {
+		return fmt.Errorf("%w: a copy of %d bytes, %d from byte %d of the old file, which has %d", ErrDamaged, m.length, by, m.at, m.baseSize)
+	}
+	m.at += by
+	return nil
+}
+
+// done wants everything used up.
+func (m *matched) done() error {
+	if m.left > 0 || m.insert > 0 || m.length > 0 {
+		return fmt.Errorf("%w: it ends too early", ErrDamaged)
+	}
+	return errors.Join(m.entries.done(), m.extra.done(), m.correcting.done())
+}

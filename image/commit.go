@@ -35,7 +35,7 @@ func (w *Writer) finish(manifests []Named) error {
 	if err != nil {
 		return bad(indexFile, ErrMalformed, "%v", err)
 	}
-	for name, text := range map[string]string{layoutFile: `{"imageLayoutVersion":"` + layoutVersion + `"}`, indexFile: string(index)} {
+	for name, text := range map[string]string{layoutFile: layoutText, indexFile: string(index)} {
 		if _, err := w.copy(w.at(name), strings.NewReader(text)); err != nil {
 			return err
 		}

@@ -22,6 +22,9 @@ const (
 // layoutVersion is the only one there is.
 const layoutVersion = "1.0.0"
 
+// layoutText is the file that says so.
+const layoutText = `{"imageLayoutVersion":"` + layoutVersion + `"}`
+
 // store is where a layout's files lie: a folder or a tar. Names are those of
 // the layout, with slashes.
 type store interface {

@@ -1,12 +1,14 @@
 package delta
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
-	"strings"
+	"slices"
 
 	"spaceos"
 	"spaceos/image"
@@ -34,15 +36,6 @@ func Apply(disk Disk, name string, old *image.Layout, patch io.ReaderAt, size in
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return img, nil
-}
-
-// Want is what a delta says that it leads to. Nobody has signed it.
-func Want(patch io.ReaderAt, size int64) (spaceos.Digest, error) {
-	t, err := readTable(patch, size)
-	if err != nil {
-		return spaceos.Digest{}, err
-	}
-	return t.new, nil
 }
 
 // An applier makes blob after blob of the new image.
@@ -77,7 +70,13 @@ func begin(old *image.Layout, patch io.ReaderAt, size int64, want Blob) (*applie
 	case want.Size > image.MaxManifest:
 		return nil, fmt.Errorf("%w: a manifest of %d bytes is wanted, and %d are allowed", ErrDamaged, want.Size, image.MaxManifest)
 	}
-	return &applier{old: old, oldImage: img, oldBlobs: blobsOf(img), patch: patch, table: t, at: t.size, want: want}, nil
+	a := &applier{old: old, oldImage: img, oldBlobs: blobsOf(img), patch: patch, table: t, at: t.size, want: want}
+	for _, e := range t.entries {
+		if e.base >= len(a.oldBlobs) {
+			return nil, fmt.Errorf("%w: it names blob %d of the old image, which has %d", ErrDamaged, e.base, len(a.oldBlobs))
+		}
+	}
+	return a, nil
 }
 
 // layout makes all files of the new layout in the staging folder.
@@ -99,19 +98,32 @@ func (a *applier) layout() (*image.Image, error) {
 			return nil, err
 		}
 	}
-	for name, data := range image.Frame(img) {
-		delete(left, path.Join(a.staging, name))
-		want := Blob{spaceos.DigestOf(data), int64(len(data))}
-		if err := a.file(name, want, held{newSection(strings.NewReader(string(data)), 0, want.Size)}); err != nil {
-			return nil, err
-		}
+	if err := a.frame(img, left); err != nil {
+		return nil, err
 	}
-	for name := range left {
+	for _, name := range slices.Sorted(maps.Keys(left)) {
 		if err := a.disk.Remove(name); err != nil {
 			return nil, onDisk("remove what an earlier run left", err)
 		}
 	}
 	return img, a.sync()
+}
+
+// frame makes the files of the layout that are no blobs.
+func (a *applier) frame(img *image.Image, left map[string]bool) error {
+	files, err := image.Frame(img)
+	if err != nil {
+		return damaged(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		delete(left, path.Join(a.staging, name))
+		delete(left, path.Join(a.staging, name)+partial)
+		want := Blob{spaceos.DigestOf(files[name]), int64(len(files[name]))}
+		if err := a.file(name, want, held{newSection(bytes.NewReader(files[name]), 0, want.Size)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // manifests makes the two documents from which all other blobs follow.
@@ -138,10 +150,7 @@ func (a *applier) manifests(left map[string]bool) (*image.Image, error) {
 	if err != nil {
 		return nil, damaged(err)
 	}
-	if n := len(blobsOf(img)); n != len(a.table.entries) {
-		return nil, fmt.Errorf("%w: it has %d blobs, and the image %d", ErrDamaged, len(a.table.entries), n)
-	}
-	return img, nil
+	return img, a.fits(img)
 }
 
 // blob makes the next blob of the table, unless an earlier run has.
@@ -196,9 +205,6 @@ func (a *applier) source(e entry, at int64, want Blob) (source, func() error, er
 // base is the old blob that an entry refers to.
 func (a *applier) base(e entry, want Blob) (image.Descriptor, error) {
 	if e.method != Held {
-		if e.base >= len(a.oldBlobs) {
-			return image.Descriptor{}, fmt.Errorf("%w: it names blob %d of the old image, which has %d", ErrDamaged, e.base, len(a.oldBlobs))
-		}
 		return a.oldBlobs[e.base], nil
 	}
 	for _, d := range a.oldBlobs {

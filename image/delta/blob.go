@@ -3,7 +3,6 @@ package delta
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 
@@ -159,4 +158,3 @@ func makeBlob(file File, src source, want Blob) error {
 	}
 	return out.finish()
 }
-

@@ -18,7 +18,8 @@ type Disk interface {
 	Open(name string) (File, error)
 	// Names is the files below a folder, none if there is no such folder.
 	Names(folder string) ([]string, error)
-	// Rename gives a file or folder another name, which nothing has.
+	// Rename gives a file or folder another name; a file may take the place of
+	// another file.
 	Rename(from, to string) error
 	// Remove removes a file or folder and all below it; none is fine.
 	Remove(name string) error
@@ -77,7 +78,7 @@ func (f *Folder) Names(folder string) (names []string, err error) {
 	return names, err
 }
 
-// Rename never replaces anything that has something in it.
+// Rename is rename(2).
 func (f *Folder) Rename(from, to string) error { return f.root.Rename(from, to) }
 
 // Remove is os.Root's RemoveAll.

@@ -57,13 +57,14 @@ func Make(w io.Writer, old, new *image.Layout) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := maker{old: old, new: new, oldBlobs: blobsOf(oldImage), oldNames: namesOf(oldImage), newNames: namesOf(newImage)}
+	m := newMaker(old, new, oldImage, newImage)
+	names := namesOf(newImage)
 	t := &table{old: oldImage.Digest, new: newImage.Digest}
 	var sections [][]byte
 	for i, d := range blobsOf(newImage) {
-		c, err := m.blob(d, m.newNames[i])
+		c, err := m.blob(d, names[i])
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", m.newNames[i], err)
+			return nil, fmt.Errorf("%s: %w", names[i], err)
 		}
 		t.entries = append(t.entries, c.entry())
 		sections = append(sections, c.sections...)
@@ -95,10 +96,10 @@ func (t *table) report(old, new *image.Image) *Report {
 // namesOf names the blobs of blobsOf: a file by its first path.
 func namesOf(img *image.Image) []string {
 	names := []string{"(image)", "(manifest)"}
-	seen := map[spaceos.Digest]bool{img.Config.Digest: true, img.Digest: true}
+	seen := map[Blob]bool{}
 	for _, f := range img.Files {
-		if !seen[f.Digest] {
-			seen[f.Digest] = true
+		if b := (Blob{f.Digest, f.Size}); !seen[b] {
+			seen[b] = true
 			names = append(names, f.Path)
 		}
 	}
@@ -107,9 +108,31 @@ func namesOf(img *image.Image) []string {
 
 // A maker finds the cheapest way for each blob.
 type maker struct {
-	old, new           *image.Layout
-	oldBlobs           []image.Descriptor
-	oldNames, newNames []string
+	*squeezer
+	old, new *image.Layout
+	oldBlobs []image.Descriptor
+	oldNames []string       // of oldBlobs
+	oldPaths map[string]int // of every file: its blob; and of the manifests
+	newPaths map[string]bool
+}
+
+func newMaker(old, new *image.Layout, oldImage, newImage *image.Image) *maker {
+	m := &maker{newSqueezer(), old, new, blobsOf(oldImage), namesOf(oldImage), map[string]int{}, map[string]bool{}}
+	numbers := map[Blob]int{}
+	for i, d := range m.oldBlobs {
+		m.oldPaths[m.oldNames[i]] = i
+		numbers[Blob{d.Digest, d.Size}] = i
+	}
+	for _, f := range oldImage.Files {
+		m.oldPaths[f.Path] = numbers[Blob{f.Digest, f.Size}]
+	}
+	for _, n := range namesOf(newImage)[:2] {
+		m.newPaths[n] = true
+	}
+	for _, f := range newImage.Files {
+		m.newPaths[f.Path] = true
+	}
+	return m
 }
 
 // A candidate is one way to send a blob.
@@ -144,7 +167,7 @@ func (m *maker) blob(d image.Descriptor, name string) (best candidate, err error
 	if err != nil {
 		return best, err
 	}
-	section, err := squeeze(data, textWindow, nil)
+	section, err := m.squeeze(data, textWindow)
 	if err != nil {
 		return best, err
 	}
@@ -169,17 +192,11 @@ const maxBases = 4
 // bases are the old blobs that a blob may be like: the one of its name, or for
 // a new name those whose names are gone.
 func (m *maker) bases(name string) (bases []int) {
-	for i, n := range m.oldNames {
-		if n == name {
-			return []int{i}
-		}
-	}
-	has := map[string]bool{}
-	for _, n := range m.newNames {
-		has[n] = true
+	if i, have := m.oldPaths[name]; have {
+		return []int{i}
 	}
 	for i, n := range m.oldNames {
-		if !has[n] && len(bases) < maxBases {
+		if !m.newPaths[n] && len(bases) < maxBases {
 			bases = append(bases, i)
 		}
 	}
@@ -192,13 +209,15 @@ func (m *maker) against(base int, data []byte) (ways []candidate, err error) {
 	if err != nil {
 		return nil, err
 	}
-	sections, err := encodeMatched(old, data)
-	if err != nil {
-		return nil, err
+	if base > 0 { // an OCI manifest's length may be unknown: see Unsigned
+		sections, err := m.matched(old, data, match(old, data))
+		if err != nil {
+			return nil, err
+		}
+		ways = append(ways, candidate{Matched, base, sections})
 	}
-	ways = append(ways, candidate{Matched, base, sections})
 	if len(old) <= maxPrefix {
-		section, err := squeeze(data, textWindow, old)
+		section, err := m.after(old, data)
 		if err != nil {
 			return nil, err
 		}

@@ -19,12 +19,12 @@ const (
 // windows of the sections.
 var windows = [matchedSections]int{listWindow, listWindow, listWindow, textWindow}
 
-// encodeMatched is new as a matched difference to old.
-func encodeMatched(old, new []byte) ([][]byte, error) {
+// matched is new as a matched difference to old, by spans that cover it.
+func (q *squeezer) matched(old, new []byte, spans []span) ([][]byte, error) {
 	var entries, extra []byte
 	var c corrector
 	at, from := 0, 0
-	for _, s := range append(match(old, new), span{0, len(new), 0}) {
+	for _, s := range append(spans, span{0, len(new), 0}) {
 		extra = append(extra, new[at:s.new]...)
 		if s.new == at && s.length == 0 {
 			continue // nothing behind the last span
@@ -40,7 +40,7 @@ func encodeMatched(old, new []byte) ([][]byte, error) {
 	sections := make([][]byte, matchedSections)
 	for i, list := range [matchedSections][]byte{entries, c.gaps, c.words, extra} {
 		var err error
-		if sections[i], err = squeeze(list, windows[i], nil); err != nil {
+		if sections[i], err = q.squeeze(list, windows[i]); err != nil {
 			return nil, err
 		}
 	}

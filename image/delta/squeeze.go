@@ -20,27 +20,52 @@ const (
 // in memory; a text of configuration, not a program.
 const maxPrefix = 1 << 20
 
+// A squeezer compresses. It keeps what it needs for the next time, which is
+// tens of megabytes: making a delta is for the ground.
+type squeezer struct{ encoders map[int]*zstd.Encoder } // by window
+
+func newSqueezer() *squeezer { return &squeezer{map[int]*zstd.Encoder{}} }
+
 // squeeze compresses data into one frame; nothing, into nothing. The same data
 // give the same frame.
-func squeeze(data []byte, window int, prefix []byte) ([]byte, error) {
+func (s *squeezer) squeeze(data []byte, window int) ([]byte, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	options := []zstd.EOption{
+	if s.encoders[window] == nil {
+		enc, err := newEncoder(window)
+		if err != nil {
+			return nil, err
+		}
+		s.encoders[window] = enc
+	}
+	return s.encoders[window].EncodeAll(data, nil), nil
+}
+
+// after compresses data into one frame that refers to a prefix.
+func (s *squeezer) after(prefix, data []byte) ([]byte, error) {
+	if len(data) == 0 || len(prefix) == 0 {
+		return s.squeeze(data, textWindow)
+	}
+	enc, err := newEncoder(textWindow, zstd.WithEncoderDictRaw(0, prefix))
+	if err != nil {
+		return nil, err
+	}
+	defer enc.Close()
+	return enc.EncodeAll(data, nil), nil
+}
+
+func newEncoder(window int, more ...zstd.EOption) (*zstd.Encoder, error) {
+	enc, err := zstd.NewWriter(nil, append([]zstd.EOption{
 		zstd.WithEncoderLevel(zstd.SpeedBestCompression),
 		zstd.WithEncoderConcurrency(1),
 		zstd.WithEncoderCRC(false), // the file's digest is checked
 		zstd.WithWindowSize(window),
-	}
-	if len(prefix) > 0 {
-		options = append(options, zstd.WithEncoderDictRaw(0, prefix))
-	}
-	enc, err := zstd.NewWriter(nil, options...)
+	}, more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("start the compressor: %w", err)
 	}
-	defer enc.Close()
-	return enc.EncodeAll(data, nil), nil
+	return enc, nil
 }
 
 // A stream is a compressed section of a delta, read piece by piece. Everything

@@ -3,7 +3,6 @@ package delta
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 
@@ -105,8 +104,11 @@ func readTable(patch io.ReaderAt, size int64) (*table, error) {
 	at := newSection(patch, 0, size)
 	r := bufio.NewReader(at)
 	head := make([]byte, len(magic))
-	if _, err := io.ReadFull(r, head); err != nil || string(head) != magic {
-		return nil, errors.Join(damaged(fmt.Errorf("it does not begin with %q", magic)), asDisk(err))
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, damaged(err)
+	}
+	if string(head) != magic {
+		return nil, fmt.Errorf("%w, or is none: it does not begin with %q", ErrDamaged, magic)
 	}
 	t := &table{}
 	for _, d := range []*spaceos.Digest{&t.old, &t.new} {
@@ -136,15 +138,6 @@ func readTable(patch io.ReaderAt, size int64) (*table, error) {
 		return nil, fmt.Errorf("%w: it has %d bytes, and %d by its own table", ErrDamaged, size, t.size+sum)
 	}
 	return t, nil
-}
-
-// asDisk gives an error of the disk, nothing for any other.
-func asDisk(err error) error {
-	var disk *diskError
-	if errors.As(err, &disk) {
-		return err
-	}
-	return nil
 }
 
 // readEntry reads a line, whose sections may have so many bytes in all.

@@ -28,6 +28,7 @@ var mayImport = map[string]struct{ own, outside []string }{
 	"spaceos/manifest":                {[]string{"spaceos", "spaceos/canonical"}, nil},
 	"spaceos/image":                   {[]string{"spaceos", "spaceos/canonical", "spaceos/manifest"}, []string{"golang.org/x/sys"}},
 	"spaceos/manifest/author":         {[]string{"spaceos", "spaceos/manifest"}, []string{"github.com/goccy/go-yaml"}},
+	"spaceos/image/delta":             {[]string{"spaceos", "spaceos/image"}, []string{"github.com/klauspost/compress"}},
 	"spaceos/image/sbom":              {[]string{"spaceos", "spaceos/image", "spaceos/manifest"}, nil},
 	"spaceos/kvm":                     {nil, []string{"golang.org/x/sys"}},
 	"spaceos/vmm":                     {[]string{"spaceos/kvm"}, []string{"golang.org/x/sys"}},
@@ -48,7 +49,7 @@ var free = []string{"spaceos/cmd/", "spaceos/internal/"}
 var grounded = []string{"net/http", "oras.land/", "github.com/theupdateframework/", "filippo.io/age", "github.com/spf13/cobra", "github.com/goccy/"}
 
 // flying are the packages that a spacecraft needs.
-var flying = []string{"spaceos", "spaceos/canonical", "spaceos/manifest", "spaceos/image", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}
+var flying = []string{"spaceos", "spaceos/canonical", "spaceos/manifest", "spaceos/image", "spaceos/image/delta", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}
 
 // slow are packages that cost each start of a program time; `spaceos run` starts
 // twice for each run, so cmd/spaceos must not need them. They belong into

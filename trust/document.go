@@ -1,0 +1,312 @@
+// Package trust decides on board what may run: it reads documents after The
+// Update Framework (specification 1.0), split between an offline repository
+// and an online director as Uptane does. It makes no documents and has no
+// clock, no files and no network: a Verifier is a state machine that takes
+// bytes, a Store and a lower bound on time.
+//
+//	v, err := trust.New(store, "sat-7", floor)
+//	_, err = v.Open(timestamp)      // a set, and what belongs to it
+//	whole, err := v.Piece(document) // in any order, over days
+//	lease, err := v.Admit(claim)    // signed, planned, within the charter?
+package trust
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"filippo.io/mldsa"
+
+	"spaceos"
+	"spaceos/canonical"
+)
+
+// MaxDocument is the length of the longest document, in bytes as it travels.
+const MaxDocument = 64 << 10
+
+// What a refusal is about; one of these is in the chain of each error.
+var (
+	ErrTooLarge   = errors.New("larger than what is taken")
+	ErrForm       = errors.New("not in the form of a document")
+	ErrType       = errors.New("a document of another type or role")
+	ErrKeys       = errors.New("keys that cannot be used")
+	ErrSignatures = errors.New("too few good signatures")
+	ErrFolder     = errors.New("outside of the role's folder")
+	ErrRollback   = errors.New("not newer than what is held")
+	ErrExpired    = errors.New("expired")
+	ErrMixed      = errors.New("documents that do not belong together")
+	ErrUnnamed    = errors.New("named by no open set")
+	ErrFull       = errors.New("no room beside the open sets")
+	ErrSpacecraft = errors.New("for another spacecraft")
+	ErrRefused    = errors.New("not granted")
+	ErrRevoked    = errors.New("revoked")
+	ErrStore      = errors.New("the store failed")
+)
+
+const (
+	maxDepth      = 8
+	maxSignatures = 64
+	maxPairs      = 16
+	envelopeKind  = 1       // the first byte: version of the binary envelope
+	maxLeap       = 1 << 16 // how far a plan's counter may rise at once
+)
+
+// An Envelope is a document as it travels and lies on board: byte 1, the
+// number of signatures, each as a key id (32 bytes), a length (2, big endian)
+// and so many bytes; then the signed part, as the bytes that were signed. It
+// shares the bytes that it was read from.
+type Envelope struct {
+	Signatures []Signature
+	Signed     []byte
+}
+
+// A Signature is one key's, by the TUF id of the key.
+type Signature struct {
+	Key spaceos.Digest
+	Sig []byte
+}
+
+// ParseEnvelope takes a document apart. The signed part is not looked at.
+func ParseEnvelope(doc []byte) (e Envelope, err error) {
+	if len(doc) > MaxDocument {
+		return e, fmt.Errorf("%d bytes are %w: a document has at most %d", len(doc), ErrTooLarge, MaxDocument)
+	}
+	if len(doc) < 2 || doc[0] != envelopeKind || doc[1] > maxSignatures {
+		return e, fmt.Errorf("the first bytes are %w: they should be %d and at most %d signatures", ErrForm, envelopeKind, maxSignatures)
+	}
+	const head = sha256.Size + 2
+	rest := doc[2:]
+	for i := range int(doc[1]) {
+		if len(rest) < head || len(rest)-head < int(binary.BigEndian.Uint16(rest[sha256.Size:])) {
+			return e, fmt.Errorf("signature %d is %w: the bytes end within it", i, ErrForm)
+		}
+		end := head + int(binary.BigEndian.Uint16(rest[sha256.Size:]))
+		s := Signature{spaceos.Digest(rest), rest[head:end]}
+		if e.signature(s.Key) != nil {
+			return e, fmt.Errorf("signature %d is %w: its key signs twice", i, ErrForm)
+		}
+		e.Signatures, rest = append(e.Signatures, s), rest[end:]
+	}
+	e.Signed = rest
+	return e, nil
+}
+
+// Append appends the document's bytes.
+func (e Envelope) Append(dst []byte) []byte {
+	dst = append(dst, envelopeKind, byte(len(e.Signatures)))
+	for _, s := range e.Signatures {
+		dst = append(dst, s.Key[:]...)
+		dst = binary.BigEndian.AppendUint16(dst, uint16(len(s.Sig)))
+		dst = append(dst, s.Sig...)
+	}
+	return append(dst, e.Signed...)
+}
+
+// size is the number of bytes that Append appends.
+func (e Envelope) size() int {
+	size := 2 + len(e.Signed)
+	for _, s := range e.Signatures {
+		size += len(s.Key) + 2 + len(s.Sig)
+	}
+	return size
+}
+
+// WriteFile writes the form that TUF has in files: canonical JSON.
+func (e Envelope) WriteFile(w io.Writer) {
+	_, _ = io.WriteString(w, `{"signatures":[`)
+	for i, s := range e.Signatures {
+		_, _ = fmt.Fprintf(w, `%.*s{"keyid":"%x","sig":"%x"}`, i, ",", s.Key[:], s.Sig)
+	}
+	_, _ = io.WriteString(w, `],"signed":`)
+	_, _ = w.Write(e.Signed)
+	_, _ = io.WriteString(w, "}")
+}
+
+// Digest is the digest and the length of the file form: what other documents
+// name this one by. The file form is not made for it.
+func (e Envelope) Digest() (d spaceos.Digest, length int64) {
+	sum := sha256.New()
+	n := countWriter{sum, 0}
+	e.WriteFile(&n)
+	return spaceos.Digest(sum.Sum(nil)), n.n
+}
+
+type countWriter struct {
+	io.Writer
+	n int64
+}
+
+func (c *countWriter) Write(b []byte) (int, error) {
+	c.n += int64(len(b))
+	return c.Writer.Write(b)
+}
+
+func (e Envelope) signature(key spaceos.Digest) []byte {
+	for _, s := range e.Signatures {
+		if s.Key == key {
+			return s.Sig
+		}
+	}
+	return nil
+}
+
+// A pair is one hybrid key: two TUF keys, of which both must sign.
+type pair struct {
+	ed25519ID, mldsaID spaceos.Digest
+	ed25519, mldsa     []byte
+}
+
+// A role is who may sign a document: so many of the pairs.
+type role struct {
+	pairs     []pair
+	threshold int
+}
+
+func (r role) keys() (ids []spaceos.Digest) {
+	for _, p := range r.pairs {
+		ids = append(ids, p.ed25519ID, p.mldsaID)
+	}
+	return ids
+}
+
+// verify counts the pairs whose both halves signed.
+func (r role) verify(e Envelope) error {
+	good := 0
+	for _, p := range r.pairs {
+		if good < r.threshold && p.signed(e) {
+			good++
+		}
+	}
+	if good < r.threshold {
+		return fmt.Errorf("%w: %d of the %d pairs of keys that must sign", ErrSignatures, good, r.threshold)
+	}
+	return nil
+}
+
+// signed checks both halves; the second is after TAP 21.
+func (p pair) signed(e Envelope) bool {
+	if !ed25519.Verify(p.ed25519, e.Signed, e.signature(p.ed25519ID)) {
+		return false
+	}
+	key, err := mldsa.NewPublicKey(mldsa.MLDSA65(), p.mldsa)
+	if err != nil {
+		return false
+	}
+	sum := sha512.Sum512(e.Signed)
+	return mldsa.Verify(key, append([]byte("tuf\x01"), sum[:]...), e.signature(p.mldsaID), nil) == nil
+}
+
+// A key's public half in ML-DSA is a subject public key info in one line of
+// PEM (RFC 9881, 4; securesystemslib reads it so): this, and 1,952 bytes.
+const (
+	mldsaInfo          = "\x30\x82\x07\xb2\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12\x03\x82\x07\xa1\x00"
+	pemBegin, pemEnd   = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
+	schemeEd, schemeML = "ed25519", "ml-dsa-65/1"
+)
+
+// readKey reads a key object (TUF 4.2) of one scheme. Only one text stands for
+// a key, so that a key has one id.
+func readKey(f *canonical.Fields, id, scheme, keytype string) (d spaceos.Digest, public []byte, err error) {
+	v := f.Value(id)
+	k := v.Fields("key")
+	if got := k.Str("scheme"); got != scheme || k.Str("keytype") != keytype {
+		return d, nil, fmt.Errorf("key %.12q is of scheme %.20q: %w; these should be pairs of ed25519 and ml-dsa-65/1", id, got, ErrKeys)
+	}
+	text := k.Object("keyval").Str("public")
+	if d = spaceos.DigestOf(v.Bytes()); k.Done() != nil || hex.EncodeToString(d[:]) != id {
+		return d, nil, fmt.Errorf("key %.12q: %w: its id is not the digest of a plain key object", id, ErrKeys)
+	}
+	if scheme == schemeEd {
+		public, err = hex.DecodeString(text)
+		if err != nil || len(public) != ed25519.PublicKeySize || strings.ToLower(text) != text {
+			return d, nil, fmt.Errorf("key %.12q: %w: it should be 64 lower-case hex digits", id, ErrKeys)
+		}
+		return d, public, nil
+	}
+	text, begins := strings.CutPrefix(text, pemBegin)
+	text, ends := strings.CutSuffix(text, pemEnd)
+	info, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || !begins || !ends || len(info) != len(mldsaInfo)+mldsa.MLDSA65PublicKeySize || !strings.HasPrefix(string(info), mldsaInfo) {
+		return d, nil, fmt.Errorf("key %.12q: %w: it should be one line of PEM of an ML-DSA-65 key", id, ErrKeys)
+	}
+	return d, info[len(mldsaInfo):], nil
+}
+
+// readRole reads key ids and threshold; keys is the table that they refer to.
+func readRole(f, keys *canonical.Fields) (r role, err error) {
+	ids := f.Strings("keyids", 2*maxPairs)
+	threshold := int(f.Int("threshold", 2, 2*maxPairs))
+	if f.Err() != nil {
+		return r, fmt.Errorf("%w: %w", ErrForm, f.Err())
+	}
+	if len(ids)%2 != 0 || threshold%2 != 0 || threshold > len(ids) {
+		return r, fmt.Errorf("%w: %d keys with a threshold of %d are no pairs", ErrKeys, len(ids), threshold)
+	}
+	for i, id := range ids {
+		for _, other := range ids[:i] {
+			if id == other {
+				return r, fmt.Errorf("%w: a role has key %.12q twice", ErrKeys, id)
+			}
+		}
+	}
+	r.threshold = threshold / 2
+	for i := 0; i < len(ids); i += 2 {
+		var p pair
+		if p.ed25519ID, p.ed25519, err = readKey(keys, ids[i], schemeEd, "ed25519"); err != nil {
+			return r, err
+		}
+		if p.mldsaID, p.mldsa, err = readKey(keys, ids[i+1], schemeML, "ml-dsa"); err != nil {
+			return r, err
+		}
+		r.pairs = append(r.pairs, p)
+	}
+	return r, nil
+}
+
+// A head is what all signed documents begin with. Times are Unix seconds.
+type head struct{ version, expires int64 }
+
+// open checks the form of the signed part, and that it is of a type.
+func (e Envelope) open(kind string) (*canonical.Fields, error) {
+	v, err := canonical.Parse(e.Signed, maxDepth)
+	if err != nil {
+		return nil, fmt.Errorf("the signed part is %w: %w", ErrForm, err)
+	}
+	f := v.Fields(kind)
+	if got := f.Str("_type"); got != kind {
+		return nil, fmt.Errorf("%.20q is %w: wanted %s", got, ErrType, kind)
+	}
+	return f, nil
+}
+
+const timeForm = "2006-01-02T15:04:05Z" // TUF, 4.2.1
+
+func readHead(f *canonical.Fields) (h head) {
+	if spec := f.Str("spec_version"); !strings.HasPrefix(spec, "1.0.") {
+		f.Fail("spec_version", "is %.20q, and should be 1.0", spec)
+	}
+	h.version = f.Int("version", 1, canonical.MaxInt)
+	text := f.Str("expires")
+	at, err := time.Parse(timeForm, text)
+	if err != nil || at.Format(timeForm) != text {
+		f.Fail("expires", "is %.30q, and should be like %s", text, timeForm)
+	}
+	h.expires = at.Unix()
+	return h
+}
+
+// done closes a document: whatever nobody read does not belong into it.
+func done(f *canonical.Fields) error {
+	if err := f.Done(); err != nil {
+		return fmt.Errorf("%w: %w", ErrForm, err)
+	}
+	return nil
+}

@@ -34,14 +34,23 @@ func (v Value) Fields(path string) *Fields {
 	return f
 }
 
+// Read parses data, as Parse does, and begins to read the object that it is.
+func Read(data []byte, maxDepth int, path string) *Fields {
+	v, err := Parse(data, maxDepth)
+	if err != nil {
+		return &Fields{path: path, err: &err}
+	}
+	return v.Fields(path)
+}
+
 func (f *Fields) fail(path, format string, args ...any) {
 	if *f.err == nil {
-		*f.err = fmt.Errorf("%s is %w: it %s", path, ErrField, fmt.Sprintf(format, args...))
+		*f.err = fmt.Errorf("%s is %w: it %w", path, ErrField, fmt.Errorf(format, args...))
 	}
 }
 
 // Fail says that a member is wrong, as the reader found out: "it" and format
-// make the sentence.
+// make the sentence; %w puts an error into the chain.
 func (f *Fields) Fail(name, format string, args ...any) {
 	f.fail(f.path+"."+name, format, args...)
 }

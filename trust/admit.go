@@ -4,53 +4,45 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"spaceos"
 )
 
-// A Claim is what a manifest says of itself and asks for.
-type Claim struct {
-	Tenant, Payload, Version string
-	Image                    spaceos.Digest
-	Engine                   string // "" and "auto" leave it open
-	Limits                   spaceos.Limits
-	Services                 []string
-}
+// maxLeap is how far a plan's counter may rise at once. It never starts anew,
+// so a thief of the director's key must not be able to use it up.
+const maxLeap = 1 << 16
 
-// Plan takes a plan that the director signed for this spacecraft. Its counter
-// never starts anew, so it must not leap either: whoever steals the director's
-// key could use it up.
+// Plan takes a plan that the director signed for this spacecraft.
 func (v *Verifier) Plan(doc []byte) error {
 	e, err := ParseEnvelope(doc)
 	if err != nil {
 		return err
 	}
-	r, err := v.root()
+	root, err := v.trusted(roleRoot)
 	if err != nil {
 		return err
 	}
-	if err := r.roles[roleDirector].verify(e); err != nil {
+	if err := root.roles[roleDirector].verify(e); err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}
-	h, spacecraft, _, err := readPlan(e)
+	p, err := e.read(roleDirector)
 	if err != nil {
 		return err
 	}
-	if spacecraft != v.spacecraft {
-		return fmt.Errorf("the plan for %.40q is %w: this is %q", spacecraft, ErrSpacecraft, v.spacecraft)
+	if p.spacecraft != v.spacecraft {
+		return fmt.Errorf("the plan is %w: %.40q, and this is %q", ErrSpacecraft, p.spacecraft, v.spacecraft)
 	}
 	held := v.state.role(roleDirector)
 	if d, _ := e.Digest(); d == held.Digest {
 		return nil
 	}
-	if h.version <= held.Version || h.version > held.Version+maxLeap {
-		return fmt.Errorf("plan version %d: %w, or too much newer: version %d", h.version, ErrRollback, held.Version)
+	if p.version <= held.Version || p.version > held.Version+maxLeap {
+		return fmt.Errorf("plan version %d: %w, or a leap: version %d", p.version, ErrRollback, held.Version)
 	}
-	if err := v.fresh("plan", h); err != nil {
+	if err := v.fresh("plan", p); err != nil {
 		return err
 	}
-	return v.alone(e, h, roleDirector, r.roles[roleDirector])
+	return v.adopt(v.state, roleDirector, e, p, root.roles[roleDirector])
 }
 
 // Target is the length and the digest of what a trusted role signed under a
@@ -61,142 +53,92 @@ func (v *Verifier) Target(path string) (Piece, error) {
 		tenant, _, _ := strings.Cut(inner, "/")
 		name = tenantPrefix + tenant
 	}
-	held := v.state.role(name)
-	if held.Digest == (spaceos.Digest{}) {
-		return Piece{}, fmt.Errorf("%s: %w: nothing is held of %s", path, ErrRefused, name)
-	}
-	e, err := v.document(held.Digest)
+	d, err := v.trusted(name)
 	if err != nil {
 		return Piece{}, err
 	}
-	f, err := e.open(roleTargets)
-	if err != nil {
-		return Piece{}, err
+	target, ok := d.targets[path]
+	if !ok {
+		return Piece{}, fmt.Errorf("%.150s: %w: version %d of %s does not sign it", path, ErrRefused, d.version, name)
 	}
-	targets := f.Object("targets")
-	if !targets.Has(path) {
-		return Piece{}, fmt.Errorf("%s: %w: %s version %d does not sign it", path, ErrRefused, name, held.Version)
-	}
-	n := readFile(targets.Object(path), false)
-	return Piece{n.digest, n.length}, f.Err()
+	return target.Piece, nil
 }
 
-// Revoked gives ErrRevoked if a digest may not run any more: for all, by the
-// charter, or for a tenant, by itself.
+// Revoked gives ErrRevoked for a digest that may not run any more: for all, by
+// the charter, or for one tenant, by itself.
 func (v *Verifier) Revoked(tenant string, image spaceos.Digest) error {
-	_, revoked, err := v.charter()
-	if err != nil {
-		return err
-	}
-	if held := v.state.role(tenantPrefix + tenant); held.Digest != (spaceos.Digest{}) {
-		e, err := v.document(held.Digest)
+	for _, name := range []string{charterName, tenantPrefix + tenant} {
+		d, err := v.trusted(name)
 		if err != nil {
 			return err
 		}
-		f, err := e.open(roleTargets)
-		if err != nil {
-			return err
+		if slices.Contains(d.revoked, image) {
+			return fmt.Errorf("%v is %w by %s", image, ErrRevoked, name)
 		}
-		revoked = append(revoked, readDigests(f, "x-spaceos-revoked")...)
-	}
-	if slices.Contains(revoked, image) {
-		return fmt.Errorf("%v is %w", image, ErrRevoked)
 	}
 	return nil
 }
 
-func (v *Verifier) charter() (map[string]tenant, []spaceos.Digest, error) {
-	e, err := v.document(v.state.role(charterName).Digest)
-	if err != nil {
-		return nil, nil, err
-	}
-	return readCharter(e)
-}
-
-// Runs is what the trusted plan lists, granted or not: Admit says.
+// Runs is what the trusted plan lists. Whether it is granted, Admit says.
 func (v *Verifier) Runs() ([]Run, error) {
-	e, err := v.document(v.state.role(roleDirector).Digest)
-	if err != nil {
-		return nil, err
-	}
-	_, _, runs, err := readPlan(e)
-	return runs, err
+	plan, err := v.trusted(roleDirector)
+	return plan.runs, err
 }
 
-// Admit says whether a payload may run, and what it is granted: its tenant
-// signed the image, the plan lists it, nobody revoked it, and what it asks for
-// is within its lease, which is within the charter.
-func (v *Verifier) Admit(c Claim) (Run, error) {
-	no := func(format string, args ...any) (Run, error) {
-		return Run{}, fmt.Errorf("%s %s of tenant %s: %w: %w", c.Payload, c.Version, c.Tenant, ErrRefused, fmt.Errorf(format, args...))
-	}
+// A Claim is what a manifest says and asks for. The engines "" and "auto"
+// leave it open.
+type Claim struct {
+	Run
+	Engine string
+}
+
+// Admit says whether a payload may run, and gives its lease: its tenant signed
+// the image, the plan lists it, nobody revoked it, and what it asks for is
+// within its lease, which is within the charter.
+func (v *Verifier) Admit(c Claim) (lease Run, err error) {
 	signed, err := v.Target("tenant/" + c.Tenant + "/" + c.Payload + "_" + c.Version)
 	if err != nil {
-		return Run{}, err
+		return lease, err
 	}
 	if signed.Digest != c.Image {
-		return no("its tenant signed %v, and not %v", signed.Digest, c.Image)
+		return lease, fmt.Errorf("%v: %w: its tenant signed %v as %s", c.Image, ErrRefused, signed.Digest, c.Payload)
 	}
 	if err := v.Revoked(c.Tenant, c.Image); err != nil {
-		return Run{}, err
+		return lease, err
 	}
 	runs, err := v.Runs()
 	if err != nil {
-		return Run{}, err
+		return lease, err
 	}
-	at := slices.IndexFunc(runs, func(r Run) bool {
-		return r.Tenant == c.Tenant && r.Payload == c.Payload && r.Version == c.Version && r.Image == c.Image
-	})
-	if at < 0 {
-		return no("the plan does not list %v", c.Image)
+	at := slices.IndexFunc(runs, c.same)
+	if at < 0 || runs[at].Image != c.Image {
+		return lease, fmt.Errorf("%v: %w: the plan does not list it as %s", c.Image, ErrRefused, c.Payload)
 	}
-	lease := runs[at]
-	tenants, _, err := v.charter()
+	charter, err := v.trusted(charterName)
 	if err != nil {
-		return Run{}, err
+		return lease, err
 	}
-	ceiling, known := tenants[c.Tenant]
+	tenant, known := charter.tenants[c.Tenant]
 	if !known {
-		return no("the charter does not know the tenant")
+		return lease, fmt.Errorf("%w: the charter does not know tenant %s", ErrRefused, c.Tenant)
 	}
-	if err := lease.Limits.Within(ceiling.ceiling); err != nil {
-		return no("its lease against the charter: %w", err)
+	if c.Engine != "" && c.Engine != "auto" && !slices.Contains(tenant.engines, c.Engine) {
+		return lease, fmt.Errorf("%w: the charter does not grant %s the engine %.40q", ErrRefused, c.Tenant, c.Engine)
 	}
-	if err := c.Limits.Within(lease.Limits); err != nil {
-		return no("its manifest against its lease: %w", err)
+	if err := within(runs[at], tenant.ceiling, tenant.services); err != nil {
+		return lease, fmt.Errorf("%w: the lease of %s against the charter: %w", ErrRefused, c.Payload, err)
 	}
-	for _, s := range lease.Services {
-		if !slices.Contains(ceiling.services, s) {
-			return no("its lease names service %s, and the charter does not", s)
-		}
+	if err := within(c.Run, runs[at].Limits, runs[at].Services); err != nil {
+		return lease, fmt.Errorf("%w: the manifest of %s against its lease: %w", ErrRefused, c.Payload, err)
 	}
-	for _, s := range c.Services {
-		if !slices.Contains(lease.Services, s) {
-			return no("its manifest names service %s, and its lease does not", s)
-		}
-	}
-	if c.Engine != "" && c.Engine != "auto" && !slices.Contains(ceiling.engines, c.Engine) {
-		return no("the charter does not grant the engine %s", c.Engine)
-	}
-	return lease, nil
+	return runs[at], nil
 }
 
-// A Status is what the ground needs to see that a spacecraft is cut off from
-// updates, or behind.
-type Status struct {
-	Spacecraft string
-	Floor      time.Time
-	Held       []Held
-	Open       []int64 // versions of timestamps
-	Missing    []Piece
-}
-
-// Status reports what is held. Expired documents stay in force: contact is
-// rare, and the ground sees them here.
-func (v *Verifier) Status() Status {
-	s := Status{v.spacecraft, time.Unix(v.floor, 0).UTC(), slices.Clone(v.state.Held), nil, v.Missing()}
-	for _, set := range v.sets {
-		s.Open = append(s.Open, set.version)
+func within(r Run, ceiling spaceos.Limits, services []string) error {
+	for _, s := range r.Services {
+		if !slices.Contains(services, s) {
+			return fmt.Errorf("service %.40q is not granted", s)
+		}
 	}
-	return s
+	return r.Limits.Within(ceiling)
 }

@@ -11,6 +11,7 @@
 package trust
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -20,8 +21,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"time"
 
 	"filippo.io/mldsa"
 
@@ -52,11 +53,9 @@ var (
 )
 
 const (
-	maxDepth      = 8
 	maxSignatures = 64
 	maxPairs      = 16
-	envelopeKind  = 1       // the first byte: version of the binary envelope
-	maxLeap       = 1 << 16 // how far a plan's counter may rise at once
+	envelopeKind  = 1 // the first byte: version of the binary envelope
 )
 
 // An Envelope is a document as it travels and lies on board: byte 1, the
@@ -214,99 +213,52 @@ const (
 
 // readKey reads a key object (TUF 4.2) of one scheme. Only one text stands for
 // a key, so that a key has one id.
-func readKey(f *canonical.Fields, id, scheme, keytype string) (d spaceos.Digest, public []byte, err error) {
-	v := f.Value(id)
-	k := v.Fields("key")
-	if got := k.Str("scheme"); got != scheme || k.Str("keytype") != keytype {
-		return d, nil, fmt.Errorf("key %.12q is of scheme %.20q: %w; these should be pairs of ed25519 and ml-dsa-65/1", id, got, ErrKeys)
+func readKey(keys *canonical.Fields, id, scheme, keytype string) (d spaceos.Digest, public []byte) {
+	v := keys.Value(id)
+	if keys.Err() != nil {
+		return d, nil
 	}
+	k := keys.Inner("key", v)
 	text := k.Object("keyval").Str("public")
-	if d = spaceos.DigestOf(v.Bytes()); k.Done() != nil || hex.EncodeToString(d[:]) != id {
-		return d, nil, fmt.Errorf("key %.12q: %w: its id is not the digest of a plain key object", id, ErrKeys)
+	if k.Str("scheme") != scheme || k.Str("keytype") != keytype {
+		k.Fail("scheme", "has %w: pairs of ed25519 and ml-dsa-65/1 can be", ErrKeys)
+	}
+	if d = spaceos.DigestOf(v.Bytes()); toHex(d) != id {
+		k.Fail("id", "names %w: an id is the digest of the key object", ErrKeys)
 	}
 	if scheme == schemeEd {
-		public, err = hex.DecodeString(text)
-		if err != nil || len(public) != ed25519.PublicKeySize || strings.ToLower(text) != text {
-			return d, nil, fmt.Errorf("key %.12q: %w: it should be 64 lower-case hex digits", id, ErrKeys)
+		if public, _ = hex.DecodeString(text); len(public) != ed25519.PublicKeySize || strings.ToLower(text) != text {
+			k.Fail("public", "has %w: 64 lower-case hex digits can be", ErrKeys)
 		}
-		return d, public, nil
+		return d, public
 	}
 	text, begins := strings.CutPrefix(text, pemBegin)
 	text, ends := strings.CutSuffix(text, pemEnd)
 	info, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil || !begins || !ends || len(info) != len(mldsaInfo)+mldsa.MLDSA65PublicKeySize || !strings.HasPrefix(string(info), mldsaInfo) {
-		return d, nil, fmt.Errorf("key %.12q: %w: it should be one line of PEM of an ML-DSA-65 key", id, ErrKeys)
+	public, known := bytes.CutPrefix(info, []byte(mldsaInfo))
+	if err != nil || !begins || !ends || !known || len(public) != mldsa.MLDSA65PublicKeySize {
+		k.Fail("public", "has %w: an ML-DSA-65 key as one line of PEM can be", ErrKeys)
 	}
-	return d, info[len(mldsaInfo):], nil
+	return d, public
 }
 
 // readRole reads key ids and threshold; keys is the table that they refer to.
-func readRole(f, keys *canonical.Fields) (r role, err error) {
+func readRole(f, keys *canonical.Fields) (r role) {
 	ids := f.Strings("keyids", 2*maxPairs)
-	threshold := int(f.Int("threshold", 2, 2*maxPairs))
-	if f.Err() != nil {
-		return r, fmt.Errorf("%w: %w", ErrForm, f.Err())
-	}
-	if len(ids)%2 != 0 || threshold%2 != 0 || threshold > len(ids) {
-		return r, fmt.Errorf("%w: %d keys with a threshold of %d are no pairs", ErrKeys, len(ids), threshold)
+	n := int(f.Int("threshold", 2, 2*maxPairs))
+	if len(ids)%2 != 0 || n%2 != 0 || n > len(ids) {
+		f.Fail("threshold", "has %w: %d keys with a threshold of %d are no pairs", ErrKeys, len(ids), n)
 	}
 	for i, id := range ids {
-		for _, other := range ids[:i] {
-			if id == other {
-				return r, fmt.Errorf("%w: a role has key %.12q twice", ErrKeys, id)
-			}
+		if slices.Contains(ids[:i], id) {
+			f.Fail("keyids", "has %w: one stands there twice", ErrKeys)
 		}
 	}
-	r.threshold = threshold / 2
-	for i := 0; i < len(ids); i += 2 {
+	for r.threshold = n / 2; len(ids) >= 2 && f.Err() == nil; ids = ids[2:] {
 		var p pair
-		if p.ed25519ID, p.ed25519, err = readKey(keys, ids[i], schemeEd, "ed25519"); err != nil {
-			return r, err
-		}
-		if p.mldsaID, p.mldsa, err = readKey(keys, ids[i+1], schemeML, "ml-dsa"); err != nil {
-			return r, err
-		}
+		p.ed25519ID, p.ed25519 = readKey(keys, ids[0], schemeEd, "ed25519")
+		p.mldsaID, p.mldsa = readKey(keys, ids[1], schemeML, "ml-dsa")
 		r.pairs = append(r.pairs, p)
 	}
-	return r, nil
-}
-
-// A head is what all signed documents begin with. Times are Unix seconds.
-type head struct{ version, expires int64 }
-
-// open checks the form of the signed part, and that it is of a type.
-func (e Envelope) open(kind string) (*canonical.Fields, error) {
-	v, err := canonical.Parse(e.Signed, maxDepth)
-	if err != nil {
-		return nil, fmt.Errorf("the signed part is %w: %w", ErrForm, err)
-	}
-	f := v.Fields(kind)
-	if got := f.Str("_type"); got != kind {
-		return nil, fmt.Errorf("%.20q is %w: wanted %s", got, ErrType, kind)
-	}
-	return f, nil
-}
-
-const timeForm = "2006-01-02T15:04:05Z" // TUF, 4.2.1
-
-func readHead(f *canonical.Fields) (h head) {
-	if spec := f.Str("spec_version"); !strings.HasPrefix(spec, "1.0.") {
-		f.Fail("spec_version", "is %.20q, and should be 1.0", spec)
-	}
-	h.version = f.Int("version", 1, canonical.MaxInt)
-	text := f.Str("expires")
-	at, err := time.Parse(timeForm, text)
-	if err != nil || at.Format(timeForm) != text {
-		f.Fail("expires", "is %.30q, and should be like %s", text, timeForm)
-	}
-	h.expires = at.Unix()
-	return h
-}
-
-// done closes a document: whatever nobody read does not belong into it.
-func done(f *canonical.Fields) error {
-	if err := f.Done(); err != nil {
-		return fmt.Errorf("%w: %w", ErrForm, err)
-	}
-	return nil
+	return r
 }

@@ -3,73 +3,155 @@ package trust
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"spaceos"
 	"spaceos/canonical"
 )
 
-// The top-level roles. TUF's root names exactly the first four; the director
-// stands beside them in a field of its own.
+// The roles. TUF's root names exactly the first four; the director stands
+// beside them in a field of its own, and signs the plan. The charter is no
+// role: targets names its digest.
 const (
 	roleRoot      = "root"
 	roleTargets   = "targets"
 	roleSnapshot  = "snapshot"
 	roleTimestamp = "timestamp"
 	roleDirector  = "director"
-	charterName   = "charter"
 	groupPrefix   = "group-"
 	tenantPrefix  = "tenant-"
+	charterName   = "charter"
 )
 
 // Bounds of what a document lists.
 const (
 	maxPieces = 128  // of a set
 	maxNamed  = 1024 // by any list
+	maxDepth  = 8
+	timeForm  = "2006-01-02T15:04:05Z" // TUF, 4.2.1
 )
 
-// A root says who may sign what, itself included.
-type root struct {
-	head
-	roles map[string]role
-}
-
-func readRoot(e Envelope) (r root, err error) {
-	f, err := e.open(roleRoot)
-	if err != nil {
-		return r, err
-	}
-	r.head, r.roles = readHead(f), map[string]role{}
-	if !f.Bool("consistent_snapshot") {
-		f.Fail("consistent_snapshot", "should be true")
-	}
-	keys, roles := f.Object("keys"), f.Object("roles")
-	for _, name := range []string{roleRoot, roleTargets, roleSnapshot, roleTimestamp} {
-		if r.roles[name], err = readRole(roles.Object(name), keys); err != nil {
-			return r, fmt.Errorf("role %s: %w", name, err)
-		}
-	}
-	if r.roles[roleDirector], err = readRole(f.Object("x-spaceos-director"), keys); err != nil {
-		return r, fmt.Errorf("role %s: %w", roleDirector, err)
-	}
-	return r, done(f)
+// A document is what the signed part says, as far as its type goes. Times are
+// Unix seconds.
+type document struct {
+	version, expires int64
+	roles            map[string]role   // of root
+	snapshot         file              // of a timestamp
+	pieces           []Piece           // of a timestamp
+	files            map[string]file   // of a snapshot, by role
+	targets          map[string]file   // of targets and tenants
+	delegations      []delegation      // of targets and groups
+	revoked          []spaceos.Digest  // of a tenant and the charter
+	tenants          map[string]tenant // of the charter
+	spacecraft       string            // of a plan
+	runs             []Run             // of a plan
 }
 
 // A file is what a document says of another; version 0 where it has none.
 type file struct {
-	digest          spaceos.Digest
-	length, version int64
+	Piece
+	version int64
 }
 
-// readFile reads length and SHA-256 (TUF 4.4, 4.5).
+// A Piece is a document by the digest and the length of its file form.
+type Piece struct {
+	Digest spaceos.Digest
+	Length int64
+}
+
+// A delegation hands a folder to another role.
+type delegation struct {
+	name string
+	role
+}
+
+// A tenant is what the charter says of one.
+type tenant struct {
+	ceiling           spaceos.Limits
+	engines, services []string
+}
+
+// A Run is a payload in a plan, and what it is granted.
+type Run struct {
+	Tenant, Payload, Version string
+	Image                    spaceos.Digest
+	Limits                   spaceos.Limits
+	Services                 []string
+}
+
+// same says whether two runs are of the same payload.
+func (r Run) same(o Run) bool {
+	return r.Tenant == o.Tenant && r.Payload == o.Payload && r.Version == o.Version
+}
+
+// read reads the signed part as the document of a role.
+func (e Envelope) read(name string) (d document, err error) {
+	kind := name
+	if strings.HasPrefix(name, groupPrefix) || strings.HasPrefix(name, tenantPrefix) {
+		kind = roleTargets
+	} else if name == roleDirector {
+		kind = "plan"
+	}
+	f := canonical.Read(e.Signed, maxDepth, name)
+	if got := f.Str("_type"); got != kind {
+		f.Fail("_type", "is %.20q: %w; wanted %s", got, ErrType, kind)
+	}
+	if kind != charterName {
+		d.readHead(f)
+	}
+	switch kind {
+	case roleRoot:
+		d.readRoot(f)
+	case roleTimestamp:
+		d.readTimestamp(f)
+	case roleSnapshot:
+		d.readSnapshot(f)
+	case roleTargets:
+		d.readTargets(f, name)
+	case charterName:
+		d.readCharter(f)
+	default:
+		d.readPlan(f)
+	}
+	if err := f.Done(); err != nil { // also for what nobody read
+		return document{}, fmt.Errorf("%w: %w", ErrForm, err)
+	}
+	return d, nil
+}
+
+func (d *document) readHead(f *canonical.Fields) {
+	if spec := f.Str("spec_version"); !strings.HasPrefix(spec, "1.0.") {
+		f.Fail("spec_version", "is %.20q, and should be 1.0", spec)
+	}
+	text := f.Str("expires")
+	at, err := time.Parse(timeForm, text)
+	if err != nil || at.Format(timeForm) != text {
+		f.Fail("expires", "is %.30q, and should be like %s", text, timeForm)
+	}
+	d.version, d.expires = f.Int("version", 1, canonical.MaxInt), at.Unix()
+}
+
+func (d *document) readRoot(f *canonical.Fields) {
+	if !f.Bool("consistent_snapshot") {
+		f.Fail("consistent_snapshot", "should be true")
+	}
+	keys, roles := f.Object("keys"), f.Object("roles")
+	d.roles = map[string]role{roleDirector: readRole(f.Object("x-spaceos-director"), keys)}
+	for _, name := range []string{roleRoot, roleTargets, roleSnapshot, roleTimestamp} {
+		d.roles[name] = readRole(roles.Object(name), keys)
+	}
+}
+
+// readFile reads length and SHA-256 (TUF 4.4, 4.5), and a version if it has
+// to have one.
 func readFile(f *canonical.Fields, versioned bool) (n file) {
-	text := f.Object("hashes").Str("sha256")
 	var err error
-	if n.digest, err = parseHex(text); err != nil {
+	if n.Digest, err = parseHex(f.Object("hashes").Str("sha256")); err != nil {
 		f.Fail("hashes", "has no SHA-256 of 64 lower-case hex digits")
 	}
-	n.length = f.Int("length", 0, canonical.MaxInt)
-	if versioned {
+	if n.Length = f.Int("length", 0, canonical.MaxInt); versioned {
 		n.version = f.Int("version", 1, canonical.MaxInt)
 	}
 	return n
@@ -79,162 +161,90 @@ func parseHex(text string) (spaceos.Digest, error) { return spaceos.ParseDigest(
 
 func toHex(d spaceos.Digest) string { return hex.EncodeToString(d[:]) }
 
-// A timestamp opens a set: it names every piece that belongs to it.
-type timestamp struct {
-	head
-	snapshot file
-	pieces   []Piece
-}
-
-// A Piece is a document that a set is made of, by the digest and the length of
-// its file form.
-type Piece struct {
-	Digest spaceos.Digest
-	Length int64
-}
-
-func readTimestamp(e Envelope) (t timestamp, err error) {
-	f, err := e.open(roleTimestamp)
-	if err != nil {
-		return t, err
-	}
-	t.head = readHead(f)
-	t.snapshot = readFile(f.Object("meta").Object("snapshot.json"), true)
+// readTimestamp reads what opens a set: it names every piece.
+func (d *document) readTimestamp(f *canonical.Fields) {
+	d.snapshot = readFile(f.Object("meta").Object("snapshot.json"), true)
 	pieces := f.Object("x-spaceos-pieces")
 	for name, v := range pieces.Each(maxPieces) {
-		d, err := parseHex(name)
+		digest, err := parseHex(name)
 		n, ok := v.Int()
 		if err != nil || !ok || n < 0 {
 			pieces.Fail("piece", "should be 64 lower-case hex digits with a length")
 		}
-		t.pieces = append(t.pieces, Piece{d, n})
+		d.pieces = append(d.pieces, Piece{digest, n})
 	}
-	return t, done(f)
 }
 
-// A snapshot says which versions belong together, by role.
-type snapshot struct {
-	head
-	files map[string]file
-}
-
-func readSnapshot(e Envelope) (s snapshot, err error) {
-	f, err := e.open(roleSnapshot)
-	if err != nil {
-		return s, err
-	}
-	s.head, s.files = readHead(f), map[string]file{}
+// readSnapshot reads which versions belong together.
+func (d *document) readSnapshot(f *canonical.Fields) {
+	d.files = map[string]file{}
 	meta := f.Object("meta")
 	for name, v := range meta.Each(maxNamed) {
 		role, ok := strings.CutSuffix(name, ".json")
 		if !ok {
-			meta.Fail("file", "should be named after a role, with .json")
+			meta.Fail("file", "should be a role with .json behind it")
 		}
-		s.files[role] = readFile(meta.Inner("file", v), true)
+		d.files[role] = readFile(meta.Inner("file", v), true)
 	}
-	return s, done(f)
 }
 
-// A delegation hands a folder to another role.
-type delegation struct {
-	name string
-	role
-}
-
-// openTargets reads what targets, groups and tenants have in common. The name
-// of the role is in the signed part, because several roles may have the same
-// keys. Which targets the role may sign is up to it.
-func openTargets(e Envelope, name string, may func(path string) bool) (f *canonical.Fields, h head, err error) {
-	if f, err = e.open(roleTargets); err != nil {
-		return nil, h, err
-	}
-	h = readHead(f)
+// readTargets reads a document of targets, a group or a tenant. The name of
+// the role is in the signed part, because several roles may have the same
+// keys. A group has part of the tenants, since the keys of all do not fit into
+// one document, and signs nothing itself.
+func (d *document) readTargets(f *canonical.Fields, name string) {
 	if got := f.Str("x-spaceos-role"); got != name {
-		return nil, h, fmt.Errorf("it is of role %.50q, which is %w: wanted %s", got, ErrType, name)
-	}
-	for path := range f.Value("targets").Members() {
-		if !may(path) {
-			return nil, h, fmt.Errorf("%.100q is %w: %s signed it", path, ErrFolder, name)
-		}
+		f.Fail("x-spaceos-role", "is %.50q: %w; wanted %s", got, ErrType, name)
 	}
 	targets := f.Object("targets")
+	d.targets = map[string]file{}
 	for path, v := range targets.Each(maxNamed) {
-		readFile(targets.Inner(path, v), false)
+		if !maySign(name, path) {
+			targets.Fail("path", "is %.100q: %w", path, ErrFolder)
+		}
+		d.targets[path] = readFile(targets.Inner("path", v), false)
 	}
-	return f, h, nil
+	switch {
+	case strings.HasPrefix(name, tenantPrefix):
+		d.revoked = readDigests(f, "x-spaceos-revoked")
+	case name == roleTargets:
+		d.readDelegations(f.Object("delegations"), groupPrefix, func(string) string { return "tenant/*/*" }, false)
+	default:
+		d.readDelegations(f.Object("delegations"), tenantPrefix, func(name string) string { return "tenant/" + name + "/*" }, true)
+	}
+}
+
+// maySign says whether a path is in the folder of a role. Names have no slash
+// in them, so no folder begins with the whole of another's.
+func maySign(role, path string) bool {
+	if role == roleTargets {
+		inner, ok := strings.CutPrefix(path, "node/")
+		return path == charterName || ok && isWord(inner, "_")
+	}
+	name, tenant := strings.CutPrefix(role, tenantPrefix)
+	inner, ok := strings.CutPrefix(path, "tenant/"+name+"/")
+	payload, version, both := strings.Cut(inner, "_")
+	return tenant && ok && both && spaceos.ValidName(payload) == nil && isWord(version, "")
+}
+
+func isWord(s, also string) bool {
+	return s != "" && len(s) <= 96 && strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+-"+also) == ""
 }
 
 // readDelegations reads to whom a role delegates: each under a name with a
-// prefix, for one pattern of paths.
-func readDelegations(f *canonical.Fields, prefix string, pattern func(name string) string, terminating bool) (list []delegation, err error) {
-	f = f.Object("delegations")
+// prefix, and for one pattern of paths.
+func (d *document) readDelegations(f *canonical.Fields, prefix string, pattern func(name string) string, terminating bool) {
 	keys := f.Object("keys")
-	for _, v := range f.Array("roles", maxNamed) {
-		d := f.Inner("role", v)
-		name, paths, ends := d.Str("name"), d.Strings("paths", 1), d.Bool("terminating")
+	for _, v := range f.Array("roles", maxPieces) {
+		r := f.Inner("role", v)
+		name := r.Str("name")
 		own, ok := strings.CutPrefix(name, prefix)
-		if !ok || spaceos.ValidName(own) != nil || len(paths) != 1 || paths[0] != pattern(own) || ends != terminating {
-			return nil, fmt.Errorf("the delegation of %.100q to %.50q is %w", paths, name, ErrFolder)
+		paths := r.Strings("paths", 1)
+		if !ok || spaceos.ValidName(own) != nil || len(paths) != 1 || paths[0] != pattern(own) || r.Bool("terminating") != terminating {
+			r.Fail("paths", "are %.100q for %.50q: %w", paths, name, ErrFolder)
 		}
-		r, err := readRole(d, keys)
-		if err != nil {
-			return nil, fmt.Errorf("role %s: %w", name, err)
-		}
-		list = append(list, delegation{name, r})
+		d.delegations = append(d.delegations, delegation{name, readRole(r, keys)})
 	}
-	return list, nil
-}
-
-// readTop reads targets.json: the charter, images of the node, and groups.
-func readTop(e Envelope) (h head, charter file, groups []delegation, err error) {
-	f, h, err := openTargets(e, roleTargets, func(path string) bool {
-		inner, ok := strings.CutPrefix(path, "node/")
-		return path == charterName || ok && isWord(inner, "_")
-	})
-	if err != nil {
-		return h, charter, nil, err
-	}
-	charter = readFile(f.Object("targets").Object(charterName), false)
-	groups, err = readDelegations(f, groupPrefix, func(string) string { return "tenant/*/*" }, false)
-	if err != nil {
-		return h, charter, nil, err
-	}
-	return h, charter, groups, done(f)
-}
-
-// readGroup reads a group: part of the tenants, since their keys do not all
-// fit into one document. It signs nothing itself.
-func readGroup(e Envelope, name string) (h head, tenants []delegation, err error) {
-	f, h, err := openTargets(e, name, func(string) bool { return false })
-	if err != nil {
-		return h, nil, err
-	}
-	tenants, err = readDelegations(f, tenantPrefix, func(name string) string { return "tenant/" + name + "/*" }, true)
-	if err != nil {
-		return h, nil, err
-	}
-	return h, tenants, done(f)
-}
-
-// readTenant reads what a tenant signed: images in its folder, and digests
-// that it revokes.
-func readTenant(e Envelope, name string) (head, error) {
-	folder := "tenant/" + strings.TrimPrefix(name, tenantPrefix) + "/"
-	f, h, err := openTargets(e, name, func(path string) bool {
-		inner, ok := strings.CutPrefix(path, folder)
-		payload, version, both := strings.Cut(inner, "_")
-		return ok && both && spaceos.ValidName(payload) == nil && isWord(version, "")
-	})
-	if err != nil {
-		return h, err
-	}
-	readDigests(f, "x-spaceos-revoked")
-	return h, done(f)
-}
-
-// isWord says whether a text may be a version or the end of a path.
-func isWord(s, also string) bool {
-	return s != "" && len(s) <= 96 && strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+-"+also) == ""
 }
 
 func readDigests(f *canonical.Fields, name string) (list []spaceos.Digest) {
@@ -248,70 +258,37 @@ func readDigests(f *canonical.Fields, name string) (list []spaceos.Digest) {
 	return list
 }
 
-// A tenant is what the charter says of one.
-type tenant struct {
-	ceiling           spaceos.Limits
-	engines, services []string
-}
-
-// readCharter reads which tenants exist and what they may have at most. The
-// charter has no signatures: targets names its digest.
-func readCharter(e Envelope) (tenants map[string]tenant, revoked []spaceos.Digest, err error) {
-	f, err := e.open(charterName)
-	if err != nil {
-		return nil, nil, err
-	}
-	tenants, revoked = map[string]tenant{}, readDigests(f, "revoked")
+// readCharter reads which tenants exist and what they may have at most.
+func (d *document) readCharter(f *canonical.Fields) {
+	d.tenants, d.revoked = map[string]tenant{}, readDigests(f, "revoked")
 	all := f.Object("tenants")
 	for name, v := range all.Each(maxPieces) {
-		if err := spaceos.ValidName(name); err != nil {
-			all.Fail("tenant", "has a name that is %v", err)
+		t := all.Inner("tenant", v)
+		key := t.Str("encryption")
+		if _, err := spaceos.ParseDigest(key); spaceos.ValidName(name) != nil || key != "" && err != nil {
+			t.Fail("encryption", "should be a digest or empty, and the tenant %.40q a name", name)
 		}
-		t := all.Inner(name, v)
-		if key := t.Str("encryption"); key != "" {
-			if _, err := spaceos.ParseDigest(key); err != nil {
-				t.Fail("encryption", "should be the digest of a key, or empty")
-			}
-		}
-		tenants[name] = tenant{t.Limits("ceiling"), t.Strings("engines", 8), t.Strings("services", 64)}
+		d.tenants[name] = tenant{t.Limits("ceiling"), t.Strings("engines", 8), t.Strings("services", 64)}
 	}
-	return tenants, revoked, done(f)
-}
-
-// A Run is a payload in a plan, and what it is granted.
-type Run struct {
-	Tenant, Payload, Version string
-	Image                    spaceos.Digest
-	Limits                   spaceos.Limits
-	Services                 []string
 }
 
 // readPlan reads what one spacecraft shall run.
-func readPlan(e Envelope) (h head, spacecraft string, runs []Run, err error) {
-	f, err := e.open("plan")
-	if err != nil {
-		return h, "", nil, err
-	}
-	h, spacecraft = readHead(f), f.Str("spacecraft")
+func (d *document) readPlan(f *canonical.Fields) {
+	d.spacecraft = f.Str("spacecraft")
 	profile := f.Object("profile")
-	for name, v := range profile.Each(64) {
+	for _, v := range profile.Each(64) {
 		if k := v.Kind(); k != canonical.Text && k != canonical.Number {
-			profile.Fail(name, "is %v, and should be a string or an integer", k)
+			profile.Fail("value", "is %v, and should be a string or an integer", k)
 		}
 	}
-	for i, v := range f.Array("runs", maxNamed) {
-		item := f.Inner(fmt.Sprintf("runs[%d]", i), v)
+	for _, v := range f.Array("runs", maxNamed) {
+		item := f.Inner("run", v)
 		lease := item.Object("lease")
-		r := Run{item.Str("tenant"), item.Str("payload"), item.Str("version"), spaceos.Digest{}, lease.Limits("limits"), lease.Strings("services", 64)}
-		if r.Image, err = spaceos.ParseDigest(item.Str("image")); err != nil {
-			item.Fail("image", "is no digest")
+		image, err := spaceos.ParseDigest(item.Str("image"))
+		r := Run{item.Str("tenant"), item.Str("payload"), item.Str("version"), image, lease.Limits("limits"), lease.Strings("services", 64)}
+		if slices.ContainsFunc(d.runs, r.same) || err != nil {
+			item.Fail("image", "is no digest, or its payload is planned twice and has one lease")
 		}
-		for _, other := range runs {
-			if other.Tenant == r.Tenant && other.Payload == r.Payload && other.Version == r.Version {
-				item.Fail("version", "is planned twice, and a payload has one lease")
-			}
-		}
-		runs = append(runs, r)
+		d.runs = append(d.runs, r)
 	}
-	return h, spacecraft, runs, done(f)
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // A Store keeps bytes by name. Put returns when they are durable: after a
-// power cut Get gives, whole, what was there before or what was put. What is
-// not there is fs.ErrNotExist. Sweep removes what need not be kept.
+// power cut Get gives, whole, what was there before or what was put. Get of
+// what is not there is an error. Sweep removes what need not be kept.
 type Store interface {
 	Get(name string) ([]byte, error)
 	Put(name string, data []byte) error
@@ -27,8 +27,8 @@ const stateName = "state"
 const maxHeld = 3 * maxPieces / 2
 
 // A Held is what is held of a role: its counter, in the epoch that began when
-// all its keys were replaced, and the document (none of a tenant that is no
-// more). Expires is in Unix seconds.
+// all its keys were replaced, and the document (none of a tenant that is
+// gone). Expires is in Unix seconds.
 type Held struct {
 	Role                    string
 	Epoch, Version, Expires int64
@@ -36,8 +36,7 @@ type Held struct {
 	Keys                    []spaceos.Digest
 }
 
-// A state is what is committed: roles, those that are gone first, and the
-// timestamps of open sets.
+// A state is what is committed: roles, and the timestamps of open sets.
 type state struct {
 	Held []Held
 	Open []spaceos.Digest
@@ -58,8 +57,10 @@ func (s state) with(h Held) state {
 	return s
 }
 
-func (s state) trusts(d spaceos.Digest) bool {
-	return slices.ContainsFunc(s.Held, func(h Held) bool { return h.Digest == d })
+// opened is the state with only those open sets that keep says.
+func (s state) opened(keep func(stamp spaceos.Digest) bool) state {
+	s.Open = slices.DeleteFunc(slices.Clone(s.Open), func(d spaceos.Digest) bool { return !keep(d) })
+	return s
 }
 
 // commit makes a state the one that counts, and then forgets what it does not
@@ -84,11 +85,9 @@ func (v *Verifier) restore() error {
 		return fmt.Errorf("%w: it has no state, which Provision makes: %w", ErrStore, err)
 	}
 	text := data[min(len(data), len(spaceos.Digest{})):]
-	if sum := spaceos.DigestOf(text); !bytes.HasPrefix(data, sum[:]) {
+	sum := spaceos.DigestOf(text)
+	if err := json.Unmarshal(text, &v.state); err != nil || !bytes.HasPrefix(data, sum[:]) {
 		return fmt.Errorf("%w: its state is damaged", ErrStore)
-	}
-	if err := json.Unmarshal(text, &v.state); err != nil {
-		return fmt.Errorf("%w: its state: %w", ErrStore, err)
 	}
 	return v.load()
 }
@@ -99,27 +98,23 @@ func (v *Verifier) load() error {
 	for _, h := range v.state.Held {
 		keep[toHex(h.Digest)] = true
 	}
-	open := v.state.Open
-	v.sets, v.state.Open = nil, nil
-	for _, stamp := range open {
+	v.sets = nil
+	v.state = v.state.opened(func(stamp spaceos.Digest) bool {
 		e, err := v.document(stamp)
-		if err != nil {
-			continue // damaged: the ground finds that it is not open
+		d, bad := e.read(roleTimestamp)
+		if err != nil || bad != nil {
+			return false // damaged: the ground sees that the set is not open
 		}
-		t, err := readTimestamp(e)
-		if err != nil {
-			return err
-		}
-		s := &set{stamp: stamp, timestamp: t, stored: map[spaceos.Digest]int{stamp: e.size()}}
-		for _, p := range t.pieces {
-			e, err := v.document(p.Digest)
-			if err == nil {
+		s := &set{stamp: stamp, document: d, stored: map[spaceos.Digest]int{stamp: e.size()}}
+		for _, p := range d.pieces {
+			if e, err := v.document(p.Digest); err == nil {
 				s.stored[p.Digest] = e.size()
 			}
 			keep[toHex(p.Digest)] = true
 		}
-		keep[toHex(stamp)], v.sets, v.state.Open = true, append(v.sets, s), append(v.state.Open, stamp)
-	}
+		keep[toHex(stamp)], v.sets = true, append(v.sets, s)
+		return true
+	})
 	if err := v.store.Sweep(func(name string) bool { return keep[name] }); err != nil {
 		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
@@ -132,15 +127,26 @@ func (v *Verifier) document(d spaceos.Digest) (e Envelope, err error) {
 	if err == nil {
 		e, err = ParseEnvelope(doc)
 	}
-	if err == nil {
-		if got, _ := e.Digest(); got != d {
-			err = errors.New("it is damaged")
-		}
+	if got, _ := e.Digest(); err == nil && got != d {
+		err = errors.New("it is damaged")
 	}
 	if err != nil {
 		return Envelope{}, fmt.Errorf("document %v: %w: %w", d, ErrStore, err)
 	}
 	return e, nil
+}
+
+// trusted is the trusted document of a role.
+func (v *Verifier) trusted(name string) (d document, err error) {
+	held := v.state.role(name)
+	if held.Digest == (spaceos.Digest{}) {
+		return d, fmt.Errorf("%w: there is no document of %.50s", ErrRefused, name)
+	}
+	e, err := v.document(held.Digest)
+	if err != nil {
+		return d, err
+	}
+	return e.read(name)
 }
 
 // put stores a document.

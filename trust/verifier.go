@@ -30,17 +30,15 @@ type Verifier struct {
 // A set is what a timestamp opened. Stored has the sizes of what is there.
 type set struct {
 	stamp spaceos.Digest
-	timestamp
+	document
 	stored map[spaceos.Digest]int
-}
-
-func (s *set) names(d spaceos.Digest) bool {
-	return slices.ContainsFunc(s.pieces, func(p Piece) bool { return p.Digest == d })
 }
 
 func (s *set) whole() bool {
 	return !slices.ContainsFunc(s.pieces, func(p Piece) bool { return s.stored[p.Digest] == 0 })
 }
+
+func byVersion(a, b *set) int { return cmp.Compare(a.version, b.version) }
 
 // Provision makes an empty store trust a root document, as the factory does.
 func Provision(store Store, doc []byte) error {
@@ -51,12 +49,11 @@ func Provision(store Store, doc []byte) error {
 	if err != nil {
 		return err
 	}
-	v := Verifier{store: store}
-	r, err := readRoot(e)
+	r, err := e.read(roleRoot)
 	if err != nil {
 		return err
 	}
-	return v.alone(e, r.head, roleRoot, r.roles[roleRoot])
+	return (&Verifier{store: store}).adopt(state{}, roleRoot, e, r, r.roles[roleRoot])
 }
 
 // New goes on where a store was left. Floor is a time that is surely past.
@@ -74,135 +71,111 @@ func New(store Store, spacecraft string, floor time.Time) (*Verifier, error) {
 // Raise raises the lower bound on time; it never falls.
 func (v *Verifier) Raise(floor time.Time) { v.floor = max(v.floor, floor.Unix()) }
 
-// alone verifies, stores and commits a document that is in no set.
-func (v *Verifier) alone(e Envelope, h head, name string, r role) error {
-	if err := r.verify(e); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	d, err := v.put(e)
-	if err != nil {
-		return err
-	}
-	return v.commit(v.state.with(Held{name, 0, h.version, h.expires, d, r.keys()}))
-}
-
-// root is the trusted one.
-func (v *Verifier) root() (r root, err error) {
-	e, err := v.document(v.state.role(roleRoot).Digest)
-	if err != nil {
-		return r, err
-	}
-	return readRoot(e)
-}
-
-func (v *Verifier) fresh(name string, h head) error {
-	if h.expires <= v.floor {
-		return fmt.Errorf("%s version %d is %w: it ended at %v, and it is %v at least", name, h.version, ErrExpired,
-			time.Unix(h.expires, 0).UTC(), time.Unix(v.floor, 0).UTC())
+func (v *Verifier) fresh(name string, d document) error {
+	if d.expires <= v.floor {
+		return fmt.Errorf("%s version %d is %w: at %v, and it is %v at least", name, d.version, ErrExpired,
+			time.Unix(d.expires, 0).UTC(), time.Unix(v.floor, 0).UTC())
 	}
 	return nil
 }
 
-// Root takes the next root document: one version higher, signed after the
-// trusted one and after itself. One that has expired is taken, since it leads
-// to later ones (TUF 5.3.8); Open refuses then. Sets whose timestamp the new
-// root does not accept are closed.
+// adopt verifies a document that is in no set, and commits it with a state.
+func (v *Verifier) adopt(next state, name string, e Envelope, d document, r role) error {
+	if err := r.verify(e); err != nil {
+		return fmt.Errorf("%s version %d: %w", name, d.version, err)
+	}
+	digest, err := v.put(e)
+	if err != nil {
+		return err
+	}
+	return v.commit(next.with(Held{name, 0, d.version, d.expires, digest, r.keys()}))
+}
+
+// Root takes the next root document: one version higher, signed by the keys of
+// the trusted one and by its own. One that has expired is taken, since it
+// leads to later ones (TUF 5.3); Open refuses then. Sets with a timestamp that
+// the new root does not accept are closed.
 func (v *Verifier) Root(doc []byte) error {
 	e, err := ParseEnvelope(doc)
 	if err != nil {
 		return err
 	}
-	next, err := readRoot(e)
+	old, err := v.trusted(roleRoot)
 	if err != nil {
 		return err
-	}
-	old, err := v.root()
-	if err != nil {
-		return err
-	}
-	if next.version != old.version+1 {
-		return fmt.Errorf("root version %d: %w: version %d comes next", next.version, ErrRollback, old.version+1)
 	}
 	if err := old.roles[roleRoot].verify(e); err != nil {
-		return fmt.Errorf("root version %d, by the keys of version %d: %w", next.version, old.version, err)
+		return fmt.Errorf("root, by the keys of version %d: %w", old.version, err)
 	}
-	before := v.state
-	v.state.Open = slices.DeleteFunc(slices.Clone(before.Open), func(d spaceos.Digest) bool {
-		e, err := v.document(d)
-		return err != nil || next.roles[roleTimestamp].verify(e) != nil
-	})
-	if err := v.alone(e, next.head, roleRoot, next.roles[roleRoot]); err != nil {
-		v.state = before
+	r, err := e.read(roleRoot)
+	if err != nil {
 		return err
 	}
-	return nil
+	if r.version != old.version+1 {
+		return fmt.Errorf("root version %d: %w: version %d comes next", r.version, ErrRollback, old.version+1)
+	}
+	next := v.state.opened(func(stamp spaceos.Digest) bool {
+		e, err := v.document(stamp)
+		return err == nil && r.roles[roleTimestamp].verify(e) == nil
+	})
+	return v.adopt(next, roleRoot, e, r, r.roles[roleRoot])
 }
 
 // Open opens the set of a timestamp that is newer than the trusted one. It
 // says whether the set is whole at once, and so trusted. With MaxOpen open
 // sets a newer one takes the place of the oldest.
-func (v *Verifier) Open(doc []byte) (whole bool, err error) {
+func (v *Verifier) Open(doc []byte) (trusted bool, err error) {
 	e, err := ParseEnvelope(doc)
 	if err != nil {
 		return false, err
 	}
-	root, err := v.root()
+	root, err := v.trusted(roleRoot)
 	if err != nil {
 		return false, err
 	}
-	if err := v.fresh(roleRoot, root.head); err != nil {
+	if err := v.fresh(roleRoot, root); err != nil {
 		return false, err
 	}
 	if err := root.roles[roleTimestamp].verify(e); err != nil {
 		return false, fmt.Errorf("timestamp: %w", err)
 	}
-	t, err := readTimestamp(e)
+	t, err := e.read(roleTimestamp)
 	if err != nil {
 		return false, err
 	}
-	d, _ := e.Digest()
-	if v.state.role(roleTimestamp).Digest == d || slices.Contains(v.state.Open, d) {
+	digest, _ := e.Digest()
+	held := v.counter(roleTimestamp, root.roles[roleTimestamp])
+	if held.Digest == digest || slices.Contains(v.state.Open, digest) {
 		return false, nil
 	}
-	if held := v.counter(roleTimestamp, root.roles[roleTimestamp]); t.version <= held.Version {
+	if t.version <= held.Version {
 		return false, fmt.Errorf("timestamp version %d: %w: version %d", t.version, ErrRollback, held.Version)
 	}
-	if err := v.fresh(roleTimestamp, t.head); err != nil {
+	if err := v.fresh(roleTimestamp, t); err != nil {
 		return false, err
 	}
 	next := v.state
 	if len(v.sets) == MaxOpen {
-		oldest := v.oldest()
+		oldest := slices.MinFunc(v.sets, byVersion)
 		if oldest.version >= t.version {
-			return false, fmt.Errorf("timestamp version %d: %w, which are newer", t.version, ErrFull)
+			return false, fmt.Errorf("timestamp version %d: %w, which are as new", t.version, ErrFull)
 		}
-		next = v.without(oldest)
+		next = next.opened(func(stamp spaceos.Digest) bool { return stamp != oldest.stamp })
 	}
 	if _, err := v.put(e); err != nil {
 		return false, err
 	}
-	next.Open = append(slices.Clone(next.Open), d)
+	next.Open = append(slices.Clone(next.Open), digest)
 	if err := v.commit(next); err != nil {
 		return false, err
 	}
 	return v.settle()
 }
 
-func byVersion(a, b *set) int { return cmp.Compare(a.version, b.version) }
-
-func (v *Verifier) oldest() *set { return slices.MinFunc(v.sets, byVersion) }
-
-// without is the state with a set closed.
-func (v *Verifier) without(s *set) state {
-	next := v.state
-	next.Open = slices.DeleteFunc(slices.Clone(next.Open), func(d spaceos.Digest) bool { return d == s.stamp })
-	return next
-}
-
 // Piece takes a document that an open set names by digest and length, and says
 // whether a set is whole now, and so trusted. When a whole set is not as it
 // must be, the error says why, and the set is closed.
-func (v *Verifier) Piece(doc []byte) (whole bool, err error) {
+func (v *Verifier) Piece(doc []byte) (trusted bool, err error) {
 	e, err := ParseEnvelope(doc)
 	if err != nil {
 		return false, err
@@ -212,14 +185,8 @@ func (v *Verifier) Piece(doc []byte) (whole bool, err error) {
 	if !slices.ContainsFunc(v.sets, named) {
 		return false, fmt.Errorf("%v of %d bytes is %w", d, length, ErrUnnamed)
 	}
-	for !v.fits(d, e.size()) {
-		oldest := v.oldest()
-		if len(v.sets) == 1 || named(oldest) {
-			return false, fmt.Errorf("%v of %d bytes: %w: %d bytes are stored at most", d, len(doc), ErrFull, MaxStored)
-		}
-		if err := v.commit(v.without(oldest)); err != nil {
-			return false, err
-		}
+	if !v.fits(d, e.size()) {
+		return false, fmt.Errorf("%v of %d bytes: %w, which have %d at most", d, e.size(), ErrFull, MaxStored)
 	}
 	if _, err := v.put(e); err != nil {
 		return false, err
@@ -232,17 +199,18 @@ func (v *Verifier) Piece(doc []byte) (whole bool, err error) {
 	return v.settle()
 }
 
-// fits says whether so many bytes more may be stored.
+// fits says whether a document may be stored for the open sets.
 func (v *Verifier) fits(d spaceos.Digest, size int) bool {
-	all := map[spaceos.Digest]int{d: size}
+	all, total := map[spaceos.Digest]int{}, 0
 	for _, s := range v.sets {
 		maps.Copy(all, s.stored)
 	}
-	total := 0
-	for d, size := range all {
-		if !v.state.trusts(d) {
-			total += size
-		}
+	all[d] = size
+	for _, h := range v.state.Held {
+		delete(all, h.Digest)
+	}
+	for _, size := range all {
+		total += size
 	}
 	return total <= MaxStored
 }
@@ -261,7 +229,8 @@ func (v *Verifier) settle() (trusted bool, err error) {
 			return trusted, bad
 		}
 		if bad != nil {
-			next, err = v.without(s), fmt.Errorf("the set of timestamp version %d: %w", s.version, bad)
+			err = fmt.Errorf("the set of timestamp version %d: %w", s.version, bad)
+			next = v.state.opened(func(stamp spaceos.Digest) bool { return stamp != s.stamp })
 		}
 		if err := v.commit(next); err != nil {
 			return trusted, err
@@ -280,4 +249,23 @@ func (v *Verifier) Missing() (list []Piece) {
 		}
 	}
 	return list
+}
+
+// A Status is what the ground needs to see that a spacecraft is cut off from
+// updates, or behind. Expired documents stay in force, because contact is
+// rare; whoever holds updates back shows here.
+type Status struct {
+	Floor   time.Time
+	Held    []Held
+	Open    []int64 // versions of timestamps
+	Missing []Piece
+}
+
+// Status reports what is held.
+func (v *Verifier) Status() Status {
+	s := Status{time.Unix(v.floor, 0).UTC(), slices.Clone(v.state.Held), nil, v.Missing()}
+	for _, set := range v.sets {
+		s.Open = append(s.Open, set.version)
+	}
+	return s
 }

@@ -1,6 +1,7 @@
 package repository
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -147,6 +148,13 @@ func (r *role) value(more ...canonical.Member) canonical.Value {
 		canonical.Member{Name: "threshold", Value: canonical.NewInt(int64(2 * r.threshold))})...)
 }
 
+// onlyKeys wants the table of keys to be that of some roles, and no more.
+func onlyKeys(f *canonical.Fields, keys canonical.Value, roles []role) {
+	if f.Err() == nil && !bytes.Equal(keysValue(roles).Bytes(), keys.Bytes()) {
+		f.Fail("keys", "holds a key that no role has")
+	}
+}
+
 // keysValue is the table of the keys of some roles.
 func keysValue(roles []role) canonical.Value {
 	var members []canonical.Member
@@ -169,7 +177,10 @@ func keysValue(roles []role) canonical.Value {
 func readRole(f *canonical.Fields, name string, keys canonical.Value) role {
 	r := role{name: name}
 	ids := f.Strings("keyids", maxSignatures)
-	r.threshold = int(f.Int("threshold", 2, maxSignatures)) / 2
+	threshold := int(f.Int("threshold", 2, maxSignatures))
+	if r.threshold = threshold / 2; threshold%2 != 0 || threshold > len(ids) {
+		f.Fail("threshold", "is %d, and should be even and at most the %d keys", threshold, len(ids))
+	}
 	for i := 0; i+1 < len(ids); i += 2 {
 		k, err := publicOf(keys.Member(ids[i]), keys.Member(ids[i+1]))
 		if pair := k.IDs(); err == nil && (pair[0] != ids[i] || pair[1] != ids[i+1]) {

@@ -54,7 +54,11 @@ func Init(dir string, roles Roles, o Options, keys ...*Key) (*Repository, []Prog
 		progress[i].File = filepath.Join(dir, strings.TrimPrefix(progress[i].File, filepath.Clean(made)))
 	}
 	r.dir = dir
-	return r, progress, syncFolder(filepath.Dir(filepath.Clean(dir)))
+	parent, err := os.OpenRoot(filepath.Dir(filepath.Clean(dir)))
+	if err != nil {
+		return nil, nil, err
+	}
+	return r, progress, errors.Join(syncFolder(parent, "."), parent.Close())
 }
 
 // begin fills a new folder.
@@ -92,19 +96,15 @@ func held(keys []*Key, a role) (held []*Key) {
 
 // targetFile is where a target lies: its name begins with its digest
 // (consistent snapshots, TUF 6.2.1).
-func (r *Repository) targetFile(path string, d spaceos.Digest) string {
+func targetFile(path string, d spaceos.Digest) string {
 	folder, name := filepath.Split(filepath.FromSlash(path))
-	return filepath.Join(r.dir, "targets", folder, strings.TrimPrefix(d.String(), "sha256:")+"."+name)
+	return filepath.Join("targets", folder, strings.TrimPrefix(d.String(), "sha256:")+"."+name)
 }
 
 // putTarget keeps a target's bytes.
 func (r *Repository) putTarget(path string, data []byte) (piece, error) {
 	p := pieceOf(data, 0)
-	file := r.targetFile(path, p.digest)
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return p, fmt.Errorf("%w: %w", ErrRepository, err)
-	}
-	return p, writeFile(file, data, 0o644, true)
+	return p, r.files().write(targetFile(path, p.digest), data, 0o644, true)
 }
 
 // putTargets keeps a charter, and a new targets document that names it.
@@ -171,10 +171,10 @@ func (r *Repository) charter(d *targetsDoc) (*charter, error) {
 
 // target reads a target and checks it.
 func (r *Repository) target(path string, p piece) ([]byte, error) {
-	file := r.targetFile(path, p.digest)
-	data, _, err := readFile(file, min(p.length, maxTarget))
+	file := targetFile(path, p.digest)
+	data, err := r.files().read(file, min(p.length, maxTarget))
 	if err == nil && pieceOf(data, 0) != (piece{length: p.length, digest: p.digest}) {
-		err = fmt.Errorf("%s has changed: its digest is %v; take a copy that is whole", file, spaceos.DigestOf(data))
+		err = fmt.Errorf("%s has changed: its digest is %v; take a copy that is whole", filepath.Join(r.dir, file), spaceos.DigestOf(data))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDocument, err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"filippo.io/age"
 
@@ -73,7 +74,7 @@ func (k *Key) Save(path string, passphrase []byte, how Protection) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return writeFile(path, sealed.Bytes(), 0o600, false)
+	return folder{filepath.Dir(path)}.write(filepath.Base(path), sealed.Bytes(), 0o600, false)
 }
 
 // LoadKey reads a file that Save wrote. It refuses one that others than its
@@ -145,7 +146,7 @@ func (p PublicKey) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(path, append(data, '\n'), 0o644, false)
+	return folder{filepath.Dir(path)}.write(filepath.Base(path), append(data, '\n'), 0o644, false)
 }
 
 // LoadPublic reads a file that PublicKey.Save wrote.

@@ -3,6 +3,7 @@ package repository
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"strings"
 
 	"spaceos"
@@ -151,7 +152,7 @@ func (r *Repository) publishSnapshot(s *set, keys []*Key) (Progress, error) {
 			return Progress{}, err
 		}
 		if maps.Equal(d.meta, s.meta) && a.whole(e) && h.expires.After(r.now()) {
-			return Progress{Snapshot, h.version, len(a.signers(e)), a.threshold, true, r.metadataFile(Snapshot, h.version)}, nil
+			return Progress{Snapshot, h.version, len(a.signers(e)), a.threshold, true, filepath.Join(r.dir, metadataFile(Snapshot, h.version))}, nil
 		}
 	}
 	if e, h, err := r.staged(Snapshot); err != nil {

@@ -3,7 +3,6 @@ package repository
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -56,6 +55,9 @@ func Open(dir string, o Options) (*Repository, error) {
 	return r, nil
 }
 
+// files is the folder of the repository.
+func (r *Repository) files() folder { return folder{r.dir} }
+
 // Dir is the repository's folder.
 func (r *Repository) Dir() string { return r.dir }
 
@@ -71,33 +73,31 @@ func (r *Repository) lock() (unlock func(), err error) {
 	return nil, fmt.Errorf("%w: %s cannot be locked (%w); wait until the other command has ended", ErrRepository, r.dir, reason(err))
 }
 
-// metadataFile is where a whole document of a role lies.
-func (r *Repository) metadataFile(name string, version int64) string {
+// metadataFile is where a whole document of a role lies in the repository.
+func metadataFile(name string, version int64) string {
 	if name == Timestamp {
-		return filepath.Join(r.dir, "metadata", "timestamp.json")
+		return filepath.Join("metadata", "timestamp.json")
 	}
 	if craft, isPlan := strings.CutPrefix(name, planPrefix); isPlan {
-		return filepath.Join(r.dir, "plans", fmt.Sprintf("%d.%s.json", version, craft))
+		return filepath.Join("plans", fmt.Sprintf("%d.%s.json", version, craft))
 	}
-	return filepath.Join(r.dir, "metadata", fmt.Sprintf("%d.%s.json", version, name))
+	return filepath.Join("metadata", fmt.Sprintf("%d.%s.json", version, name))
 }
 
-func (r *Repository) stagedFile(name string) string {
-	return filepath.Join(r.dir, "staged", name+".json")
-}
+func stagedFile(name string) string { return filepath.Join("staged", name+".json") }
 
 // versions finds the highest version of a role's whole documents; 0 if none.
 func (r *Repository) newest(name string) (version int64, err error) {
-	file := r.metadataFile(name, 1)
-	names, err := os.ReadDir(filepath.Dir(file))
+	file := metadataFile(name, 1)
+	names, err := r.files().names(filepath.Dir(file))
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrRepository, err)
 	}
 	suffix := strings.TrimPrefix(filepath.Base(file), "1")
 	for _, entry := range names {
-		number, ok := strings.CutSuffix(entry.Name(), suffix)
+		number, ok := strings.CutSuffix(entry, suffix)
 		n, err := strconv.ParseInt(number, 10, 64)
-		if ok && err == nil && n > version && n <= maxVersion {
+		if ok && err == nil && n > version && n <= maxVersion && strconv.FormatInt(n, 10) == number {
 			version = n
 		}
 	}
@@ -105,8 +105,9 @@ func (r *Repository) newest(name string) (version int64, err error) {
 }
 
 // load reads a document and its head.
-func load(path string) (*envelope, head, error) {
-	data, _, err := readFile(path, maxDocument)
+func (r *Repository) load(file string) (*envelope, head, error) {
+	path := filepath.Join(r.dir, file)
+	data, err := r.files().read(file, maxDocument)
 	if err != nil {
 		return nil, head{}, fmt.Errorf("%w: %w", ErrDocument, err)
 	}
@@ -130,23 +131,23 @@ func (r *Repository) current(name string) (*envelope, head, error) {
 			return nil, head{}, err
 		}
 	}
-	path := r.metadataFile(name, version)
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, head{}, nil
+	file := metadataFile(name, version)
+	if there, err := r.files().has(file); err != nil || !there {
+		return nil, head{}, err
 	}
-	e, h, err := load(path)
+	e, h, err := r.load(file)
 	if err == nil && name != Timestamp && h.version != version {
-		err = fmt.Errorf("%w: %s says that it is version %d", ErrDocument, path, h.version)
+		err = fmt.Errorf("%w: %s says that it is version %d", ErrDocument, filepath.Join(r.dir, file), h.version)
 	}
 	return e, h, err
 }
 
 // staged is the document of a role that waits for signatures, or nil.
 func (r *Repository) staged(name string) (*envelope, head, error) {
-	if _, err := os.Lstat(r.stagedFile(name)); errors.Is(err, fs.ErrNotExist) {
-		return nil, head{}, nil
+	if there, err := r.files().has(stagedFile(name)); err != nil || !there {
+		return nil, head{}, err
 	}
-	return load(r.stagedFile(name))
+	return r.load(stagedFile(name))
 }
 
 // draft is what an edit starts from: the staged document, or else the current
@@ -212,15 +213,13 @@ func (r *Repository) sign(name string, h head, e *envelope, keys []*Key) (Progre
 		return p, err
 	}
 	if !p.Complete {
-		p.File = r.stagedFile(name)
-		return p, writeFile(p.File, data, 0o644, true)
+		p.File = filepath.Join(r.dir, stagedFile(name))
+		return p, r.files().write(stagedFile(name), data, 0o644, true)
 	}
-	p.File = r.metadataFile(name, h.version)
-	if err := writeFile(p.File, data, 0o644, true); err != nil {
+	file := metadataFile(name, h.version)
+	p.File = filepath.Join(r.dir, file)
+	if err := r.files().write(file, data, 0o644, true); err != nil {
 		return p, err
 	}
-	if err := os.Remove(r.stagedFile(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return p, err
-	}
-	return p, nil
+	return p, r.files().remove(stagedFile(name))
 }

@@ -66,7 +66,7 @@ func readHead(f *canonical.Fields, kind string) (h head) {
 	h.version = f.Int("version", 1, maxVersion)
 	expires := f.Str("expires")
 	at, err := time.Parse(timeForm, expires)
-	if err != nil {
+	if err != nil || at.Format(timeForm) != expires {
 		f.Fail("expires", "is %.40q, and should be like 2030-12-31T00:00:00Z", expires)
 	}
 	h.expires = at
@@ -123,13 +123,16 @@ func readRoot(e *envelope) (*rootDoc, error) {
 		f.Fail("consistent_snapshot", "is false, and should be true")
 	}
 	keys, roles := f.Value("keys"), f.Object("roles")
+	var all []role
 	for _, name := range TopRoles() {
 		if name == Director {
 			d.roles[name] = readRole(f.Object(directorField), name, keys)
 		} else {
 			d.roles[name] = readRole(roles.Object(name), name, keys)
 		}
+		all = append(all, d.roles[name])
 	}
+	onlyKeys(f, keys, all)
 	return d, done(f)
 }
 
@@ -190,6 +193,7 @@ func readTargets(e *envelope, name string) (*targetsDoc, error) {
 			r.paths, r.last = from.Strings("paths", 1), from.Bool("terminating")
 			d.delegate = append(d.delegate, r)
 		}
+		onlyKeys(delegations, keys, d.delegate)
 	}
 	return d, done(f)
 }

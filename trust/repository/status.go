@@ -2,8 +2,6 @@ package repository
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,12 +160,12 @@ func (r *Repository) addTenants(s *Status) error {
 // spacecraft are those that have a plan, whole or staged.
 func (r *Repository) spacecraft() (ids []string, err error) {
 	for _, at := range []struct{ folder, prefix string }{{"plans", ""}, {"staged", planPrefix}} {
-		entries, err := os.ReadDir(filepath.Join(r.dir, at.folder))
+		names, err := r.files().names(at.folder)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrRepository, err)
 		}
-		for _, e := range entries {
-			id, ok := strings.CutSuffix(e.Name(), ".json")
+		for _, name := range names {
+			id, ok := strings.CutSuffix(name, ".json")
 			if at.prefix == "" {
 				var number string
 				number, id, _ = strings.Cut(id, ".")

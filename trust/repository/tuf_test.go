@@ -139,9 +139,9 @@ func TestPythonTUFRefusesWhatWasTamperedWith(t *testing.T) {
 	}
 	f.publish()
 	for _, c := range []struct{ name, file, old, fresh, refusal string }{
-		{"the image", f.targetFile(image.path(), spaceos.DigestOf(image.Manifest)), "hello", "hallo", "LengthOrHashMismatchError"},
-		{"the tenant's document", f.metadataFile("tenant-acme", 1), "hello_1.0.0", "hello_1.0.1", "LengthOrHashMismatchError"},
-		{"the timestamp", f.metadataFile(Timestamp, 1), `"length":`, `"length":1`, "UnsignedMetadataError"},
+		{"the image", filepath.Join(f.Dir(), targetFile(image.path(), spaceos.DigestOf(image.Manifest))), "hello", "hallo", "LengthOrHashMismatchError"},
+		{"the tenant's document", filepath.Join(f.Dir(), metadataFile("tenant-acme", 1)), "hello_1.0.0", "hello_1.0.1", "LengthOrHashMismatchError"},
+		{"the timestamp", filepath.Join(f.Dir(), metadataFile(Timestamp, 1)), `"length":`, `"length":1`, "UnsignedMetadataError"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			whole, err := os.ReadFile(c.file)

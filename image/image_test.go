@@ -174,7 +174,7 @@ func (l layout) folder(t *testing.T, dir string) {
 }
 
 // tar packs the layout, and more entries behind it.
-func (l layout) tar(t *testing.T, more ...*tar.Header) []byte {
+func (l layout) tar(t testing.TB, more ...*tar.Header) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
@@ -200,7 +200,7 @@ func (l layout) tar(t *testing.T, more ...*tar.Header) []byte {
 }
 
 // manifest is the name of the blob that the index names.
-func (l layout) manifest(t *testing.T) string {
+func (l layout) manifest(t testing.TB) string {
 	t.Helper()
 	var index struct{ Manifests []struct{ Digest string } }
 	if err := json.Unmarshal(l[indexFile], &index); err != nil || len(index.Manifests) == 0 {

@@ -37,6 +37,8 @@ var targets = []target{
 	{"FuzzResolve", "world"},
 	{"FuzzRequests", "world"},
 	{"FuzzReadMessage", "cell"},
+	{"FuzzOpenTar", "image"},
+	{"FuzzDecode", "image"},
 	{"FuzzProgram", "image/sbom"},
 }
 

@@ -139,10 +139,12 @@ const never = math.MaxInt64
 func (r *runner) loop(thread *libos.Thread) error {
 	alarm := time.AfterFunc(never, r.cpu.Kick)
 	defer alarm.Stop()
+	start := time.Now()
+	meter := cpuMeter{cpu: threadCPU()}
 	for {
-		before := threadCPU()
+		meter.turn(time.Since(start), threadCPU)
 		exit, err := r.cpu.Run()
-		r.result.GuestCPU += threadCPU() - before
+		r.result.GuestCPU += meter.turn(time.Since(start), threadCPU)
 		if err != nil {
 			return err
 		}

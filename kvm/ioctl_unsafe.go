@@ -172,6 +172,13 @@ func (c *VCPU) SetXCR0(v uint64) error {
 	return ioctlPtr(c.fd, "KVM_SET_XCRS", kvmSetXCRs, &x)
 }
 
+// SetRunnable makes a processor run that waits to be started by another one,
+// as all but the first do where the kernel has their interrupt controllers.
+func (c *VCPU) SetRunnable() error {
+	var runnable uint32 // KVM_MP_STATE_RUNNABLE
+	return ioctlPtr(c.fd, "KVM_SET_MP_STATE", kvmSetMPState, &runnable)
+}
+
 // XCR0 reads it.
 func (c *VCPU) XCR0() (uint64, error) {
 	var x xcrs

@@ -21,6 +21,7 @@ const (
 	kvmSetXSAVE        = 0x5000AEA5
 	kvmGetXCRs         = 0x8188AEA6
 	kvmSetXCRs         = 0x4188AEA7
+	kvmSetMPState      = 0x4004AE99
 	kvmEnableCap       = 0x4068AEA3
 	kvmX86SetMSRFilter = 0x4188AEC6
 	kvmGetXSAVE2       = 0x9000AECF
@@ -38,6 +39,7 @@ const (
 	CapX86UserMSR     Cap = 188
 	CapX86MSRFilter   Cap = 189
 	CapXSAVE2         Cap = 208
+	CapSplitIRQChip   Cap = 121
 	CapDisableQuirks2 Cap = 213
 )
 

@@ -44,8 +44,7 @@ func callName(nr uint32) string {
 // are in its registers, and so is the result when it returns. The thread goes
 // on with its registers unless the process has ended.
 func (t *Thread) Call() {
-	done := t.enter()
-	defer done()
+	defer t.leave(t.enter())
 	regs := t.cpu.Regs()
 	nr := uint32(regs.RAX)
 	a := args{regs.RDI, regs.RSI, regs.RDX, regs.R10, regs.R8, regs.R9}
@@ -92,26 +91,30 @@ func (t *Thread) finishCall(rax, value uint64, e errno) {
 // Interrupted is for a stop without a call or fault, such as a kick from
 // outside: it acts on signals.
 func (t *Thread) Interrupted() {
-	done := t.enter()
-	defer done()
+	defer t.leave(t.enter())
 	t.deliver()
 }
 
-// enter takes the process's lock and starts its time; the function that it
-// returns ends both.
-func (t *Thread) enter() func() {
+// visit is what leave must know of enter's side.
+type visit struct {
+	begin time.Time
+	alive bool
+}
+
+// enter takes the process's lock and starts its time; leave ends both.
+func (t *Thread) enter() visit {
 	t.p.mu.Lock()
-	begin := time.Now()
 	t.waited = 0
-	alive := t.p.end == nil
-	return func() {
-		t.p.counts.time += time.Since(begin) - t.waited
-		t.p.ident.waited += t.waited
-		if alive && t.p.end != nil {
-			t.traceEnd()
-		}
-		t.p.mu.Unlock()
+	return visit{time.Now(), t.p.end == nil}
+}
+
+func (t *Thread) leave(v visit) {
+	t.p.counts.time += time.Since(v.begin) - t.waited
+	t.p.ident.waited += t.waited
+	if v.alive && t.p.end != nil {
+		t.traceEnd()
 	}
+	t.p.mu.Unlock()
 }
 
 // allows says whether calls of a subject exist.

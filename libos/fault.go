@@ -73,8 +73,7 @@ func exceptionOf(vector uint8) exception {
 // else raises the signal that Linux raises. The thread goes on with its
 // registers unless the process has ended.
 func (t *Thread) Fault(trap Trap) {
-	done := t.enter()
-	defer done()
+	defer t.leave(t.enter())
 	if t.p.end != nil {
 		return
 	}

@@ -121,6 +121,11 @@ func (c *CPU) configure() error {
 	if err := c.vcpu.SetSregs(&s); err != nil {
 		return err
 	}
+	if c.id > 0 {
+		if err := c.vcpu.SetRunnable(); err != nil {
+			return err
+		}
+	}
 	if err := c.vcpu.SetXCR0(c.m.host.XCR0); err != nil {
 		return err
 	}

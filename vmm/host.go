@@ -83,6 +83,7 @@ func Examine(sys *kvm.System) (Host, error) {
 		{kvm.CapXCRs, "KVM_CAP_XCRS"},
 		{kvm.CapX86MSRFilter, "KVM_CAP_X86_MSR_FILTER"},
 		{kvm.CapDisableQuirks2, "KVM_CAP_DISABLE_QUIRKS2"},
+		{kvm.CapSplitIRQChip, "KVM_CAP_SPLIT_IRQCHIP"},
 	} {
 		if sys.Check(c.cap) == 0 {
 			lacks = append(lacks, c.name)

@@ -142,6 +142,13 @@ func (m *Machine) configure() error {
 	if err := m.vm.DenyMSRs(); err != nil {
 		return err
 	}
+	// Processors without a local interrupt controller are so rare that the kernel
+	// rewrites its own code when the first of them comes and when the last goes,
+	// which stops all processors of the host. Nothing reaches the controller: the
+	// guest maps no such page, and no interrupt has a source.
+	if err := m.vm.EnableCap(kvm.CapSplitIRQChip, 0); err != nil {
+		return err
+	}
 	return m.vm.EnableCap(kvm.CapDisableQuirks2, kvm.QuirkFixHypercallInsn)
 }
 

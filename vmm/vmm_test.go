@@ -443,3 +443,20 @@ func TestGivingBackNeedsNoMemory(t *testing.T) {
 	must(t, m.Protect(at, PageSize, Read))
 	must(t, m.Map(at+PageSize, PageSize, Read, Lazily))
 }
+
+func TestASecondProcessorRuns(t *testing.T) {
+	m, first := newMachine(t, 8<<20)
+	second, err := m.NewCPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(3) {
+		for k, c := range []*CPU{first, second} {
+			c.Regs().RBX = 10*i + uint64(k)
+			wantCall(t, "mov eax, ebx; syscall", execute(t, m, c, 0x89, 0xd8, 0x0f, 0x05))
+			if got := c.Regs().RAX; got != 10*i+uint64(k) {
+				t.Errorf("processor %d, turn %d: RAX %d, want %d", k, i, got, 10*i+uint64(k))
+			}
+		}
+	}
+}

@@ -71,7 +71,9 @@ static int pixels_in(int64_t count, int64_t i) {
 
 /* Tree by tree, so that a tree is decoded once and stays in the nearest cache. */
 static void predict_batch(const struct model *m, const struct strip *s, int64_t first, int64_t count, float *to) {
-    static struct group group[BATCH / GROUP];
+    static struct group *group;
+    if (!group)
+        group = need(BATCH / GROUP, sizeof *group, "a batch of pixels");
     int64_t groups = (count + GROUP - 1) / GROUP;
     for (int64_t i = 0; i < groups; i++)
         fill(&group[i], m, s, first + i * GROUP, pixels_in(count, i));

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SHIFT = 6, RAW_BITS = 45, MAX_DEPTH = 255, HEADER = 16 };
+enum { SHIFT = 6, RAW_BITS = 45, MAX_DEPTH = 255, HEADER = 16, TREE_NODES = 1 << 16 /* see struct node */ };
 
 /* Contexts of the bit model: each learns how likely a 0 is, out of 65536. */
 struct contexts {
@@ -28,7 +28,7 @@ struct decoder {
     const uint8_t *raw;                    /* mantissas, RAW_BITS each */
     uint64_t inverse[BINS + 1];            /* 2^64 / n */
     uint32_t trees, nodes, leaves;         /* so far */
-    struct node *node;                     /* the tree that is being decoded: its next node, */
+    struct node *tree, *node;              /* the tree that is being decoded: its root, its next node, */
     double *leaf;                          /* and its next leaf */
     int last_sign, last_exponent;          /* of the leaf before; sign 2 after a decision */
     uint8_t count[FEATURES];               /* thresholds */
@@ -211,6 +211,8 @@ static void decision(struct decoder *d, struct coder *c, struct node *n, int par
 static void subtree(struct decoder *d, const struct model *m, int depth, int parent, int side) {
     if (depth > MAX_DEPTH || d->nodes == 2 * m->leaves - m->trees)
         damaged(d->path, "a tree does not end");
+    if (d->node - d->tree == TREE_NODES)
+        damaged(d->path, "a tree is too large");
     struct node *n = d->node++;
     struct coder c = d->coder;
     d->nodes++;
@@ -230,8 +232,6 @@ static void subtree(struct decoder *d, const struct model *m, int depth, int par
     subtree(d, m, depth + 1, feature, 0);
     d->low[feature] = n->bin + 1;
     d->high[feature] = high;
-    if (d->node - n > UINT16_MAX)
-        damaged(d->path, "a tree is too large");
     n->right = (uint16_t)(d->node - n);
     subtree(d, m, depth + 1, feature, 1);
     d->low[feature] = low;
@@ -244,6 +244,7 @@ struct tree model_tree(const struct model *m, uint32_t number) {
             d->node = m->node;
             d->leaf = m->leaf;
         }
+        d->tree = d->node;
         m->root[number] = (uint32_t)(d->node - m->node);
         memset(d->low, 0, sizeof d->low);
         memcpy(d->high, d->count, sizeof d->high);
@@ -269,11 +270,15 @@ static uint8_t *read_file(const char *path, size_t *bytes) {
     return data;
 }
 
-/* Allocates what the counts in the file's header call for. */
+/* Allocates what the counts in the file's header call for: all trees, or the largest that there may be. */
 static void allocate(struct model *m) {
-    size_t nodes = 2 * (size_t)m->leaves - m->trees;
-    m->leaf = need(m->leaves * sizeof *m->leaf + nodes * sizeof *m->node + m->trees * sizeof *m->root, 1, "the model");
-    m->node = (struct node *)(m->leaf + m->leaves);
+    size_t nodes = 2 * (size_t)m->leaves - m->trees, leaves = m->leaves;
+    if (!m->keep && nodes > TREE_NODES) {
+        nodes = TREE_NODES;
+        leaves = TREE_NODES / 2 + 1;
+    }
+    m->leaf = need(leaves * sizeof *m->leaf + nodes * sizeof *m->node + m->trees * sizeof *m->root, 1, "the model");
+    m->node = (struct node *)(m->leaf + leaves);
     m->root = (uint32_t *)(m->node + nodes);
 }
 
@@ -299,8 +304,7 @@ static void start(struct decoder *d, const struct model *m, const uint8_t *data,
 }
 
 void model_load(struct model *m, const char *path, int keep) {
-    static struct decoder decoder;
-    static uint8_t bins[FEATURES << 16]; /* used as far as the thresholds go */
+    struct decoder *decoder = need(1, sizeof *decoder, "the model");
     size_t size, used = 0;
     uint8_t *data = read_file(path, &size);
     if (memcmp(data, "CMF1", 4))
@@ -310,12 +314,13 @@ void model_load(struct model *m, const char *path, int keep) {
     m->trees = little32(data + 8);
     m->leaves = little32(data + 12);
     m->keep = keep;
-    m->decoder = &decoder;
-    decoder.path = path;
-    start(&decoder, m, data, size);
+    m->decoder = decoder;
+    decoder->path = path;
+    start(decoder, m, data, size);
+    uint8_t *bins = need(FEATURES, 1 << 16, "the model"); /* used as far as the thresholds go */
     allocate(m);
     for (int f = 0; f < FEATURES; f++)
         used += thresholds(m, f, bins + used);
-    decoder.node = m->node;
-    decoder.leaf = m->leaf;
+    decoder->node = m->node;
+    decoder->leaf = m->leaf;
 }

@@ -36,6 +36,7 @@ and keeps the trust in them. It lies beside spaceos, which starts it: type
 		newDiff(s),
 		newVerify(s),
 		newInit(s),
+		newDelta(s),
 		newTrust(s, protection),
 	}
 	for _, verb := range cli.GroundVerbs() {

@@ -22,6 +22,7 @@ import (
 
 	"spaceos"
 	"spaceos/libos"
+	"spaceos/world"
 )
 
 // RunnerName is the runner's argv[0]: a main function that sees it calls
@@ -47,11 +48,21 @@ type Spec struct {
 
 	In, Out, App, Data string // folders of the host; "": empty ones
 
+	// Sealed is what /app shows in place of App: the files of an image, found
+	// right by whoever opened them. Program is the path of one of them. They
+	// stay the caller's.
+	Sealed []world.SealedFile
+
+	// Subjects are the library OS's calls that exist; none: all. A call of
+	// another subject gets ENOSYS, and counts as unsupported.
+	Subjects libos.SubjectSet
+
 	Memory  spaceos.Bytes // 0: DefaultMemory
 	CPUTime time.Duration // 0: no limit
 	Timeout time.Duration // 0: no limit
 
 	OutBytes, DataBytes spaceos.Bytes // quotas; 0: the world's default
+	TmpBytes            spaceos.Bytes // quota of /tmp, within Memory; 0: Memory alone
 	Files               int           // quota of names; 0: the world's default
 
 	Seed   *uint64   // of all entropy; nil: the host's

@@ -69,7 +69,9 @@ func (o *owner) run(ctx context.Context) error {
 	if err := o.openProgram(); err != nil {
 		return err
 	}
-	defer o.program.Close()
+	if o.spec.Sealed == nil {
+		defer o.program.Close()
+	}
 	if err := o.checkOut(); err != nil {
 		return err
 	}
@@ -104,6 +106,9 @@ func (o *owner) run(ctx context.Context) error {
 // openProgram finds the program, as execve(2) would.
 func (o *owner) openProgram() error {
 	path := o.spec.Program
+	if o.spec.Sealed != nil {
+		return o.findProgram()
+	}
 	if path == "" {
 		return fail(StatusNotFound, "the program's name is empty: give the path of a static Linux program")
 	}
@@ -125,6 +130,23 @@ func (o *owner) openProgram() error {
 	o.program, o.size, o.executable = f, info.Size(), info.Mode()&0o111 != 0
 	o.report.Program = "/app/" + filepath.Base(path)
 	return nil
+}
+
+// findProgram takes the program out of the sealed files, which stay open.
+func (o *owner) findProgram() error {
+	for _, f := range o.spec.Sealed {
+		if f.Path != o.spec.Program {
+			continue
+		}
+		info, err := f.File.Stat()
+		if err != nil {
+			return &Failure{StatusNotRunnable, err}
+		}
+		o.program, o.size, o.executable = f.File, info.Size(), f.Executable
+		o.report.Program = "/app/" + f.Path
+		return nil
+	}
+	return fail(StatusNotFound, "the program %.80q is not among the sealed files", o.spec.Program)
 }
 
 // errnoOf is an error without the path, which the sentence around it has.
@@ -193,8 +215,8 @@ func (o *owner) openWorld() error {
 	s := &o.spec
 	server, err := world.NewServer(world.Options{
 		App: s.App, In: s.In, Out: s.Out, Data: s.Data,
-		Program: o.program, ProgramName: filepath.Base(s.Program),
-		OutBytes: int64(s.OutBytes), DataBytes: int64(s.DataBytes), Files: s.Files,
+		Program: o.program, ProgramName: o.report.Program[len("/app/"):], Sealed: s.Sealed,
+		OutBytes: int64(s.OutBytes), DataBytes: int64(s.DataBytes), TmpBytes: int64(s.TmpBytes), Files: s.Files,
 		Clock: world.NewClock(s.Clock, s.Frozen), CPUs: 1,
 	})
 	if err != nil {
@@ -254,6 +276,7 @@ func (o *owner) send() error {
 	m := setup{
 		Path: o.report.Program, Args: s.Args, Env: s.Env, Size: o.size, Memory: uint64(s.Memory), Host: o.host,
 		Clock: s.Clock, Frozen: s.Frozen, NoHugePages: s.NoHugePages, NotExecutable: !o.executable, Trace: s.Trace,
+		Subjects: s.Subjects,
 	}
 	if s.Seed != nil {
 		m.Seeded, m.Seed = true, *s.Seed

@@ -120,7 +120,7 @@ func (r *runner) makeProcess() (err error) {
 		Memory:  memory{m}, Meter: memory{m}, Platform: platform(m.Host()), HideCycles: m.Host().CyclesHidden,
 		Stdin: 0, Stdout: 1, Stderr: 2,
 		Args: append([]string{s.Path}, s.Args...), Env: s.Env, Path: s.Path,
-		HugePages: !s.NoHugePages,
+		HugePages: !s.NoHugePages, Subjects: s.Subjects,
 	}
 	if !s.Frozen {
 		cfg.CPUTime = threadCPU // the payload's calls are served on its thread

@@ -44,6 +44,7 @@ type setup struct {
 	// refused when nothing worse is wrong with it.
 	NotExecutable bool
 	Trace         bool
+	Subjects      libos.SubjectSet
 }
 
 // seed is the seed of all entropy, nil for the host's entropy.
@@ -63,6 +64,7 @@ func (s *setup) fields(c *codec) {
 	c.host(&s.Host)
 	c.bools(&s.Seeded, &s.Frozen, &s.NoHugePages, &s.NotExecutable, &s.Trace)
 	num(c, &s.Seed)
+	num(c, &s.Subjects)
 	c.time(&s.Clock)
 }
 

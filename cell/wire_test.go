@@ -43,7 +43,7 @@ func TestMessagesArriveAsTheyWereSent(t *testing.T) {
 		{"setup", &setup{Path: "/app/a", Args: []string{"x", "y"}, Env: []string{"K=V"}, Size: 7, Memory: 1 << 40, Seeded: true, Seed: math.MaxUint64,
 			Host: vmm.Host{SyncRegs: true, SMAP: true, PhysBits: 48, XCR0: 7, XSaveSize: 832, FeaturesEDX: 1,
 				CPUID: []kvm.CPUIDEntry{{Function: 7, EBX: math.MaxUint32}, {Function: 0xd, Index: 1, Flags: 1, EDX: 3}}},
-			Clock: time.Date(2026, 1, 1, 0, 0, 0, 5, time.UTC), Frozen: true, NoHugePages: true, Trace: true}, &setup{}},
+			Clock: time.Date(2026, 1, 1, 0, 0, 0, 5, time.UTC), Frozen: true, NoHugePages: true, Trace: true, Subjects: 3}, &setup{}},
 		{"setup of the least", &setup{Host: vmm.Host{CPUID: []kvm.CPUIDEntry{}}}, &setup{}},
 		{"order to stop", &order{Stop: causeTimeout}, &order{}},
 		{"order to signal", &order{Signal: 15}, &order{}},

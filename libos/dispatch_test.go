@@ -181,3 +181,38 @@ func TestKillEndsWait(t *testing.T) {
 		t.Errorf("end is %+v", end)
 	}
 }
+
+func TestOnlySomeSubjects(t *testing.T) {
+	for name, c := range map[string]struct {
+		subjects    []string
+		there, gone []string
+	}{
+		"none":             {nil, []string{"mmap", "write", "read", "close", "fstat", "exit_group", "getpid"}, []string{"openat", "clock_gettime", "getrandom", "rt_sigaction", "poll", "times", "ioctl", "lseek"}},
+		"files":            {[]string{"files"}, []string{"write", "openat", "lseek"}, []string{"clock_gettime", "getrandom"}},
+		"time and signals": {[]string{"time", "signals"}, []string{"clock_gettime", "rt_sigaction"}, []string{"openat", "poll"}},
+	} {
+		set, err := Only(c.subjects)
+		if err != nil || set == 0 {
+			t.Fatalf("%s: %v, %v", name, set, err)
+		}
+		allowed := map[string]bool{}
+		for _, info := range Calls() {
+			allowed[info.Name] = set.Allows(info.Subject)
+		}
+		for _, call := range c.there {
+			if !allowed[call] {
+				t.Errorf("%s: %s is off", name, call)
+			}
+		}
+		for _, call := range c.gone {
+			if allowed[call] {
+				t.Errorf("%s: %s is on", name, call)
+			}
+		}
+	}
+	for _, bad := range []string{"", "core", "threads", "Files", "Subject(9)"} {
+		if set, err := Only([]string{"files", bad}); err == nil {
+			t.Errorf("%q is taken for a subject: %b", bad, set)
+		}
+	}
+}

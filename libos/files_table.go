@@ -27,7 +27,7 @@ var openCalls = []call{
 	{unix.SYS_OPEN, "open", SubjectFiles, []Arg{argPath, argOpen, argMode}, sysOpen},
 	{unix.SYS_OPENAT, "openat", SubjectFiles, []Arg{argDirFD, argPath, argOpen, argMode}, sysOpenat},
 	{unix.SYS_CREAT, "creat", SubjectFiles, []Arg{argPath, argMode}, sysCreat},
-	{unix.SYS_CLOSE, "close", SubjectFiles, []Arg{argFD}, sysClose},
+	{unix.SYS_CLOSE, "close", SubjectCore, []Arg{argFD}, sysClose},
 	{unix.SYS_CLOSE_RANGE, "close_range", SubjectFiles, []Arg{{Name: "first", Kind: ArgUint}, {Name: "last", Kind: ArgUint}, argFlags}, sysCloseRange},
 	{unix.SYS_DUP, "dup", SubjectFiles, []Arg{argFD}, sysDup},
 	{unix.SYS_DUP2, "dup2", SubjectFiles, []Arg{argFD, {Name: "newfd", Kind: ArgFD}}, sysDup2},
@@ -41,12 +41,12 @@ var openCalls = []call{
 
 // transferCalls are the calls that move bytes.
 var transferCalls = []call{
-	{unix.SYS_READ, "read", SubjectFiles, []Arg{argFD, argBufOut, argCount}, sysRead},
-	{unix.SYS_WRITE, "write", SubjectFiles, []Arg{argFD, argBufIn, argCount}, sysWrite},
+	{unix.SYS_READ, "read", SubjectCore, []Arg{argFD, argBufOut, argCount}, sysRead},
+	{unix.SYS_WRITE, "write", SubjectCore, []Arg{argFD, argBufIn, argCount}, sysWrite},
 	{unix.SYS_PREAD64, "pread64", SubjectFiles, []Arg{argFD, argBufOut, argCount, argOffset}, sysPread64},
 	{unix.SYS_PWRITE64, "pwrite64", SubjectFiles, []Arg{argFD, argBufIn, argCount, argOffset}, sysPwrite64},
-	{unix.SYS_READV, "readv", SubjectFiles, []Arg{argFD, argIovecOut, argIovcnt}, sysReadv},
-	{unix.SYS_WRITEV, "writev", SubjectFiles, []Arg{argFD, argIovecIn, argIovcnt}, sysWritev},
+	{unix.SYS_READV, "readv", SubjectCore, []Arg{argFD, argIovecOut, argIovcnt}, sysReadv},
+	{unix.SYS_WRITEV, "writev", SubjectCore, []Arg{argFD, argIovecIn, argIovcnt}, sysWritev},
 	{unix.SYS_PREADV, "preadv", SubjectFiles, []Arg{argFD, argIovecOut, argIovcnt, argOffset, argHigh}, sysPreadv},
 	{unix.SYS_PWRITEV, "pwritev", SubjectFiles, []Arg{argFD, argIovecIn, argIovcnt, argOffset, argHigh}, sysPwritev},
 	{unix.SYS_PREADV2, "preadv2", SubjectFiles, []Arg{argFD, argIovecOut, argIovcnt, argOffset, argHigh, argFlags}, sysPreadv2},
@@ -58,7 +58,7 @@ var transferCalls = []call{
 var statCalls = []call{
 	{unix.SYS_STAT, "stat", SubjectFiles, []Arg{argPath, argStat}, sysStat},
 	{unix.SYS_LSTAT, "lstat", SubjectFiles, []Arg{argPath, argStat}, sysLstat},
-	{unix.SYS_FSTAT, "fstat", SubjectFiles, []Arg{argFD, argStat}, sysFstat},
+	{unix.SYS_FSTAT, "fstat", SubjectCore, []Arg{argFD, argStat}, sysFstat},
 	{unix.SYS_NEWFSTATAT, "newfstatat", SubjectFiles, []Arg{argDirFD, argPath, argStat, argAtFlags}, sysNewfstatat},
 	{unix.SYS_STATX, "statx", SubjectFiles, []Arg{argDirFD, argPath, argAtFlags, {Name: "mask", Kind: ArgHex}, {Name: "statxbuf", Kind: ArgStructOut, Size: statxSize}}, sysStatx},
 }

@@ -9,7 +9,7 @@ import (
 
 // randomCalls are the calls of entropy.
 var randomCalls = []call{
-	{318, "getrandom", SubjectCore, []Arg{{"buf", ArgBufOut, 0}, {"buflen", ArgSize, 0}, {"flags", ArgHex, 0}}, sysGetrandom},
+	{318, "getrandom", SubjectRandom, []Arg{{"buf", ArgBufOut, 0}, {"buflen", ArgSize, 0}, {"flags", ArgHex, 0}}, sysGetrandom},
 }
 
 // maxTransfer is MAX_RW_COUNT: no transfer moves more bytes at once.

@@ -9,16 +9,16 @@ import (
 
 // signalCalls are the calls of signals that a thread keeps or sends itself.
 var signalCalls = []call{
-	{13, "rt_sigaction", SubjectCore, []Arg{{"sig", ArgSignal, 0}, {"act", ArgStructIn, 32}, {"oldact", ArgStructOut, 32}, {"sigsetsize", ArgUint, 0}}, sysSigaction},
+	{13, "rt_sigaction", SubjectSignals, []Arg{{"sig", ArgSignal, 0}, {"act", ArgStructIn, 32}, {"oldact", ArgStructOut, 32}, {"sigsetsize", ArgUint, 0}}, sysSigaction},
 	{14, "rt_sigprocmask", SubjectCore, []Arg{{"how", ArgInt, 0}, {"set", ArgStructIn, 8}, {"oldset", ArgStructOut, 8}, {"sigsetsize", ArgUint, 0}}, sysSigprocmask},
-	{15, "rt_sigreturn", SubjectCore, nil, sysSigreturn},
+	{15, "rt_sigreturn", SubjectSignals, nil, sysSigreturn},
 	{34, "pause", SubjectSignals, nil, sysPause},
-	{62, "kill", SubjectCore, []Arg{{"pid", ArgInt, 0}, {"sig", ArgSignal, 0}}, sysKill},
+	{62, "kill", SubjectSignals, []Arg{{"pid", ArgInt, 0}, {"sig", ArgSignal, 0}}, sysKill},
 	{127, "rt_sigpending", SubjectSignals, []Arg{{"set", ArgStructOut, 8}, {"sigsetsize", ArgUint, 0}}, sysSigpending},
 	{128, "rt_sigtimedwait", SubjectSignals, []Arg{{"set", ArgStructIn, 8}, {"info", ArgStructOut, 128}, {"timeout", ArgStructIn, 16}, {"sigsetsize", ArgUint, 0}}, sysSigtimedwait},
 	{129, "rt_sigqueueinfo", SubjectSignals, []Arg{{"pid", ArgInt, 0}, {"sig", ArgSignal, 0}, {"info", ArgStructIn, siginfoSize}}, sysSigqueueinfo},
 	{130, "rt_sigsuspend", SubjectSignals, []Arg{{"mask", ArgStructIn, 8}, {"sigsetsize", ArgUint, 0}}, sysSigsuspend},
-	{131, "sigaltstack", SubjectCore, []Arg{{"ss", ArgStructIn, 24}, {"old_ss", ArgStructOut, 24}}, sysSigaltstack},
+	{131, "sigaltstack", SubjectSignals, []Arg{{"ss", ArgStructIn, 24}, {"old_ss", ArgStructOut, 24}}, sysSigaltstack},
 	{200, "tkill", SubjectCore, []Arg{{"tid", ArgInt, 0}, {"sig", ArgSignal, 0}}, sysTkill},
 	{234, "tgkill", SubjectCore, []Arg{{"pid", ArgInt, 0}, {"tid", ArgInt, 0}, {"sig", ArgSignal, 0}}, sysTgkill},
 	{297, "rt_tgsigqueueinfo", SubjectSignals, []Arg{{"pid", ArgInt, 0}, {"tid", ArgInt, 0}, {"sig", ArgSignal, 0}, {"info", ArgStructIn, siginfoSize}}, sysTgsigqueueinfo},

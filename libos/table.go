@@ -1,11 +1,15 @@
 package libos
 
+import "fmt"
+
 // Subject groups calls that a payload asks for together; a manifest switches
 // subjects on.
 type Subject uint8
 
-// The subjects. Memory and process calls that every C library needs at start
-// belong to SubjectCore and are always on.
+// The subjects. SubjectCore is always on: memory, identity and exit, which every
+// C library needs at start, and read, write, close and fstat on the standard
+// streams that the program was started with, so that the least payload has a
+// log. Without SubjectFiles it cannot open anything else.
 const (
 	SubjectCore Subject = iota
 	SubjectFiles
@@ -17,8 +21,30 @@ const (
 	subjects
 )
 
-// SubjectSet is a set of subjects, one bit each.
+// SubjectSet is a set of subjects, one bit each. The empty set stands for all.
 type SubjectSet uint32
+
+// Only is the set of some subjects and the core, by the names that manifests
+// use.
+func Only(names []string) (SubjectSet, error) {
+	set := SubjectSet(1 << SubjectCore)
+next:
+	for _, name := range names {
+		for s := SubjectCore + 1; s < subjects; s++ {
+			if s.String() == name {
+				set |= 1 << s
+				continue next
+			}
+		}
+		return 0, fmt.Errorf("%.40q is no subject of calls", name)
+	}
+	return set, nil
+}
+
+// Allows says whether calls of a subject exist.
+func (s SubjectSet) Allows(subject Subject) bool {
+	return s == 0 || subject == SubjectCore || s&(1<<subject) != 0
+}
 
 // ArgKind says what one argument of a call is: how --trace prints it, and
 // which good and bad values a generated test gives it.

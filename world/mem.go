@@ -24,8 +24,9 @@ type memNode struct {
 	subs   uint32              // KindDir: how many of kids are folders
 	gone   bool                // KindDir: removed
 
-	memfd   int // KindFile: the content; -1: none yet, an empty file
-	program bool
+	memfd   int  // KindFile: the content; -1: none yet, an empty file
+	program bool // memfd is the caller's file of the program, which runs
+	sealed  bool // memfd is the caller's file of an image, whose times are not shown
 	body    body
 	opens   int
 	atime   Timespec
@@ -41,6 +42,9 @@ func (m *mount) newNode(kind Kind, mode uint32) *memNode {
 	n.body.mount = m
 	return n
 }
+
+// borrowed says that the content is a file of the caller's.
+func (n *memNode) borrowed() bool { return n.program || n.sealed }
 
 func (n *memNode) typeBits() uint32 {
 	switch n.kind {
@@ -95,6 +99,7 @@ func (n *memNode) noticeWrites(host *unix.Stat_t) {
 	wrote := Timespec{host.Mtim.Sec, host.Mtim.Nsec}
 	chosen := n.mount.srv.clock.Chosen()
 	switch {
+	case n.sealed:
 	case n.program && chosen:
 		n.atime, n.mtime, n.ctime = wrote, wrote, wrote
 	case n.program:
@@ -117,7 +122,7 @@ func (n *memNode) touch() {
 // settle makes the quota count what the file really holds, and forgets a file
 // that has neither names nor users.
 func (n *memNode) settle() {
-	if n.kind != KindFile || n.program || n.opens > 0 {
+	if n.kind != KindFile || n.borrowed() || n.opens > 0 {
 		return
 	}
 	if n.nlink == 0 {

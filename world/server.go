@@ -26,7 +26,12 @@ type Options struct {
 	Program     *os.File
 	ProgramName string
 
+	// Sealed is what /app holds in place of App: the files of an image, the
+	// program among them. They stay the caller's too.
+	Sealed []SealedFile
+
 	OutBytes, DataBytes int64 // quotas; 0: DefaultBytes
+	TmpBytes            int64 // quota of /tmp beside Request.Scratch; 0: DefaultBytes
 	Files               int   // quota of names, for each of /out, /data, /tmp; 0: DefaultFiles, DefaultMemoryFiles
 
 	Clock *Clock // nil: the host's time
@@ -87,13 +92,15 @@ func NewServer(o Options) (*Server, error) {
 
 func (o *Options) check() error {
 	switch {
-	case o.Files < 0 || o.OutBytes < 0 || o.DataBytes < 0:
-		return fmt.Errorf("a quota is negative (files %d, /out %d bytes, /data %d bytes): give 0 for the default or a positive number", o.Files, o.OutBytes, o.DataBytes)
+	case o.Files < 0 || o.OutBytes < 0 || o.DataBytes < 0 || o.TmpBytes < 0:
+		return fmt.Errorf("a quota is negative (files %d, /out %d bytes, /data %d bytes, /tmp %d bytes): give 0 for the default or a positive number", o.Files, o.OutBytes, o.DataBytes, o.TmpBytes)
 	case o.Files > maxInodes:
 		return fmt.Errorf("a quota of %d files is more than the %d that a world can keep account of: give less", o.Files, maxInodes)
 	case o.CPUs < 0:
 		return fmt.Errorf("the world cannot have %d processors: give 0 for one or a positive number", o.CPUs)
-	case o.Program == nil:
+	case o.Sealed != nil && o.App != "":
+		return errors.New("/app cannot show a folder and sealed files at once: give one of them")
+	case o.Program == nil, o.Sealed != nil: // addSealed looks at the names
 		return nil
 	case o.ProgramName == "" || o.ProgramName == "." || o.ProgramName == ".." || len(o.ProgramName) > NameMax ||
 		strings.ContainsAny(o.ProgramName, "/\x00"):
@@ -113,11 +120,14 @@ func (s *Server) build(o Options) error {
 		bytes int64
 	}{
 		{MountApp, o.App, 0}, {MountIn, o.In, 0},
-		{MountOut, o.Out, o.OutBytes}, {MountData, o.Data, o.DataBytes}, {MountTmp, "", 0},
+		{MountOut, o.Out, o.OutBytes}, {MountData, o.Data, o.DataBytes}, {MountTmp, "", o.TmpBytes},
 	} {
 		if err := s.mount(m.id, m.host, m.bytes, o.Files); err != nil {
 			return err
 		}
+	}
+	if o.Sealed != nil {
+		return s.addSealed(o)
 	}
 	if o.Program != nil {
 		return s.addProgram(o)
@@ -321,7 +331,7 @@ func (n *memNode) discard() {
 	for _, k := range n.kids {
 		k.discard()
 	}
-	if n.memfd >= 0 && !n.program {
+	if n.memfd >= 0 && !n.borrowed() {
 		unix.Close(n.memfd)
 	}
 	n.memfd = -1

@@ -30,7 +30,7 @@ pass the folder on, or the file, and let each sign with "spaceos trust sign
 --role ROLE". What you sign counts when it is published.`,
 		newTrustKey(s, ring()), newTrustInit(s, ring()), newTrustAddTenant(s, ring()), newTrustSign(s, ring()),
 		newTrustPublish(s, ring()), newTrustPlan(s, ring()), newTrustRotate(s, ring()), newTrustRevoke(s, ring()),
-		newTrustStatus(s))
+		newTrustStatus(s), newTrustVerify(s))
 }
 
 // repoFlag gives a verb the flag that names the repository.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"spaceos"
+	"spaceos/trust"
 )
 
 // testKey is a key that depends on its name alone.
@@ -83,6 +84,26 @@ func (f *fleet) publish() {
 	}
 }
 
+// rehearse is what a spacecraft makes of the repository that trusts its first
+// root.
+func (f *fleet) rehearse(spacecraft string) *trust.Verifier {
+	f.t.Helper()
+	v, err := f.Rehearse(f.firstRoot(), spacecraft)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return v
+}
+
+func (f *fleet) firstRoot() []byte {
+	f.t.Helper()
+	root, err := os.ReadFile(filepath.Join(f.Dir(), "metadata", "1.root.json"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return root
+}
+
 func blob(text string) []byte { return []byte(`{"schemaVersion":2,"test":"` + text + `"}`) }
 
 func wantError(t *testing.T, err, is error, text string) {
@@ -108,6 +129,11 @@ func TestStory(t *testing.T) {
 	}
 	if !s.Published || len(s.Todo) != 0 || len(s.Tenants) != 1 || len(s.Plans) != 1 || s.Tenants[0].Images["hello 1.0.0"] != spaceos.DigestOf(blob("hello")).String() {
 		t.Fatalf("status is %+v; want all published, nothing to do, one tenant with its image, one plan", s)
+	}
+	v := f.rehearse("sat-1")
+	claim := trust.Claim{Run: trust.Run{Tenant: "acme", Payload: "hello", Version: "1.0.0", Image: spaceos.DigestOf(blob("hello")), Limits: ceiling}}
+	if lease, err := v.Admit(claim); err != nil || lease.Limits != ceiling {
+		t.Fatalf("the flight verifier says %v, lease %+v; want the image admitted with its ceiling", err, lease)
 	}
 	entries, err := os.ReadDir(filepath.Join(f.Dir(), "staged"))
 	if err != nil || len(entries) != 0 {

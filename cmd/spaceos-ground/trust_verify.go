@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"spaceos/image"
+	"spaceos/internal/cli"
+	"spaceos/trust"
+	"spaceos/trust/repository"
+)
+
+// maxRootFile bounds what is read of a root document, in bytes.
+const maxRootFile = 256 << 10
+
+// A judge asks the flight verifier about a repository, as a spacecraft would
+// that trusts one root document.
+type judge struct {
+	root, spacecraft string
+}
+
+func (j *judge) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&j.root, "root", "", "trust this root document, a `FILE` that came to you by a safe way")
+	cmd.Flags().StringVar(&j.spacecraft, "spacecraft", "", "judge for the spacecraft with this `ID`")
+	_ = cmd.MarkFlagFilename("root", "json")
+}
+
+// rehearse sends a repository to the flight verifier.
+func (j *judge) rehearse(repo string) (*trust.Verifier, error) {
+	r, err := repository.Open(repo, repository.Options{})
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(j.root)
+	if err != nil {
+		return nil, fmt.Errorf("the root document to trust: %w", err)
+	}
+	defer f.Close()
+	root, err := io.ReadAll(io.LimitReader(f, maxRootFile))
+	if err != nil {
+		return nil, fmt.Errorf("the root document to trust: %w", err)
+	}
+	return r.Rehearse(root, j.spacecraft)
+}
+
+// admits says in a sentence what the verifier thinks of an image: whether its
+// tenant signed it, and with a spacecraft whether it may run there.
+func (j *judge) admits(v *trust.Verifier, img *image.Image) (string, error) {
+	m := img.Manifest
+	if j.spacecraft == "" {
+		signed, err := v.Target("tenant/" + m.Tenant + "/" + m.Name + "_" + m.Version)
+		if err != nil {
+			return "", err
+		}
+		if signed.Digest != img.Digest {
+			return "", fmt.Errorf("%s signed %v as %s, and this is %v", m.Tenant, signed.Digest, img.Name(), img.Digest)
+		}
+		if err := v.Revoked(m.Tenant, img.Digest); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%s is signed by tenant %s", img.Name(), m.Tenant), nil
+	}
+	lease, err := v.Admit(trust.Claim{
+		Run:    trust.Run{Tenant: m.Tenant, Payload: m.Name, Version: m.Version, Image: img.Digest, Limits: m.Limits, Services: m.Services},
+		Engine: string(m.Engine),
+	})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s of tenant %s may run on %s, with a lease of %v memory and %v of processor time a run", img.Name(), m.Tenant, j.spacecraft, lease.Limits.Memory, lease.Limits.CPUTime), nil
+}
+
+// newTrustVerify checks a repository by the flight verifier.
+func newTrustVerify(s cli.Streams) *cobra.Command {
+	var j judge
+	cmd := &cobra.Command{
+		Use:   "verify --root FILE REPO [IMAGE]",
+		Short: "Check a repository, and whether an image may run, as a spacecraft does",
+		Long: `Check a repository, and whether an image may run, as a spacecraft does: by the
+verifier that flies, beginning with the root document that you trust.
+
+Without IMAGE it checks all that is published: signatures, thresholds, versions,
+expiry, who may sign what. With one, that its tenant signed it and nobody revoked
+it; with --spacecraft, too, that its plan lists it and manifest <= lease <=
+ceiling.`,
+		Example: `  spaceos trust verify --root root.json fleet
+  spaceos trust verify --root root.json fleet hello.oci --spacecraft sat-7`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 || j.root == "" {
+				return cli.Usagef("verify needs --root FILE and a REPO, and takes one IMAGE; see spaceos trust verify --help")
+			}
+			v, err := j.rehearse(args[0])
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(s.Out, "%s is as it should be: %s\n", args[0], heldVersions(v))
+			if len(args) == 1 {
+				return nil
+			}
+			img, err := verified(args[1])
+			if err != nil {
+				return err
+			}
+			sentence, err := j.admits(v, img)
+			if err == nil {
+				fmt.Fprintln(s.Out, sentence)
+			}
+			return err
+		},
+	}
+	j.flags(cmd)
+	return cmd
+}
+
+// heldVersions lists what is trusted.
+func heldVersions(v *trust.Verifier) string {
+	versions, tenants := map[string]int64{}, 0
+	for _, h := range v.Status().Held {
+		if versions[h.Role] = h.Version; strings.HasPrefix(h.Role, "tenant-") {
+			tenants++
+		}
+	}
+	var words []string
+	for _, role := range repository.TopRoles() {
+		if role == repository.Director {
+			role = "plan"
+			versions[role] = versions[repository.Director]
+		}
+		if versions[role] > 0 {
+			words = append(words, fmt.Sprintf("%s version %d", role, versions[role]))
+		}
+	}
+	return strings.Join(append(words, fmt.Sprintf("tenants that signed: %d", tenants)), ", ")
+}

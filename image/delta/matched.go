@@ -29,12 +29,8 @@ func (q *squeezer) matched(old, new []byte, spans []span) ([][]byte, error) {
 		if s.new == at && s.length == 0 {
 			continue // nothing behind the last span
 		}
-		entries = binary.AppendUvarint(entries, uint64(s.new-at))
-		entries = binary.AppendUvarint(entries, uint64(s.length))
-		if s.length > 0 {
-			entries = binary.AppendVarint(entries, int64(s.old-from))
-			c.span(old[s.old:s.old+s.length], new[s.new:s.new+s.length])
-		}
+		entries = appendEntry(entries, int64(s.new-at), int64(s.length), int64(s.old-from))
+		c.span(old[s.old:s.old+s.length], new[s.new:s.new+s.length])
 		at, from = s.new+s.length, s.old+s.length
 	}
 	sections := make([][]byte, matchedSections)
@@ -45,6 +41,16 @@ func (q *squeezer) matched(old, new []byte, spans []span) ([][]byte, error) {
 		}
 	}
 	return sections, nil
+}
+
+// appendEntry appends an entry; without a copy there is no place to seek.
+func appendEntry(dst []byte, insert, length, seek int64) []byte {
+	dst = binary.AppendUvarint(dst, uint64(insert))
+	dst = binary.AppendUvarint(dst, uint64(length))
+	if length == 0 {
+		return dst
+	}
+	return binary.AppendVarint(dst, seek)
 }
 
 // A matched reads a file that is a matched difference. Each entry is some

@@ -12,7 +12,7 @@ import (
 // Applying takes at most so much memory, and so large files are tried.
 const (
 	memoryBudget = 8 << 20
-	largeFile    = 256 << 20
+	largeFile    = 128 << 20
 )
 
 // pattern is an old file that is nowhere: each byte follows from its place.
@@ -87,7 +87,7 @@ func measured(t *testing.T, open func() (source, error), size int64) (peak, tota
 	return max(s.peak, after.HeapAlloc) - before.HeapAlloc, after.TotalAlloc - before.TotalAlloc
 }
 
-// TestApplyingTakesLittleMemory: of a file of 256 MiB, all of it corrected, and
+// TestApplyingTakesLittleMemory: of a file of 128 MiB, all of it corrected, and
 // of the greatest windows and prefixes that there are, the whole heap, what the
 // collector has not looked at yet included, rises by 8 MiB at most.
 func TestApplyingTakesLittleMemory(t *testing.T) {

@@ -57,7 +57,7 @@ func (v *Verifier) Target(path string) (Piece, error) {
 	if err != nil {
 		return Piece{}, err
 	}
-	target, ok := d.targets[path]
+	target, ok := d.target(path)
 	if !ok {
 		return Piece{}, fmt.Errorf("%.150s: %w: version %d of %s does not sign it", path, ErrRefused, d.version, name)
 	}

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -41,7 +42,7 @@ type document struct {
 	snapshot         file              // of a timestamp
 	pieces           []Piece           // of a timestamp
 	files            map[string]file   // of a snapshot, by role
-	targets          map[string]file   // of targets and tenants
+	targets          canonical.Value   // of targets and tenants: files by path
 	delegations      []delegation      // of targets and groups
 	revoked          []spaceos.Digest  // of a tenant and the charter
 	tenants          map[string]tenant // of the charter
@@ -145,14 +146,18 @@ func (d *document) readRoot(f *canonical.Fields) {
 }
 
 // readFile reads length and SHA-256 (TUF 4.4, 4.5), and a version if it has
-// to have one.
-func readFile(f *canonical.Fields, versioned bool) (n file) {
-	var err error
-	if n.Digest, err = parseHex(f.Object("hashes").Str("sha256")); err != nil {
-		f.Fail("hashes", "has no SHA-256 of 64 lower-case hex digits")
+// to have one. Documents list many, so it looks at the one text that is right.
+func readFile(f *canonical.Fields, v canonical.Value, versioned bool) (n file) {
+	text, _ := v.Member("hashes").Member("sha256").Str()
+	n.Digest, _ = parseHex(text)
+	n.Length, _ = v.Member("length").Int()
+	want := fmt.Appendf(nil, `{"hashes":{"sha256":"%x"},"length":%d`, n.Digest[:], n.Length)
+	if versioned {
+		n.version, _ = v.Member("version").Int()
+		want = fmt.Appendf(want, `,"version":%d`, n.version)
 	}
-	if n.Length = f.Int("length", 0, canonical.MaxInt); versioned {
-		n.version = f.Int("version", 1, canonical.MaxInt)
+	if !bytes.Equal(v.Bytes(), append(want, '}')) || n.Length < 0 || versioned && n.version < 1 {
+		f.Fail("file", "is %.200q, and should be like %s}", v.Bytes(), want)
 	}
 	return n
 }
@@ -163,7 +168,8 @@ func toHex(d spaceos.Digest) string { return hex.EncodeToString(d[:]) }
 
 // readTimestamp reads what opens a set: it names every piece.
 func (d *document) readTimestamp(f *canonical.Fields) {
-	d.snapshot = readFile(f.Object("meta").Object("snapshot.json"), true)
+	meta := f.Object("meta")
+	d.snapshot = readFile(meta, meta.Value("snapshot.json"), true)
 	pieces := f.Object("x-spaceos-pieces")
 	for name, v := range pieces.Each(maxPieces) {
 		digest, err := parseHex(name)
@@ -184,7 +190,7 @@ func (d *document) readSnapshot(f *canonical.Fields) {
 		if !ok {
 			meta.Fail("file", "should be a role with .json behind it")
 		}
-		d.files[role] = readFile(meta.Inner("file", v), true)
+		d.files[role] = readFile(meta, v, true)
 	}
 }
 
@@ -197,21 +203,29 @@ func (d *document) readTargets(f *canonical.Fields, name string) {
 		f.Fail("x-spaceos-role", "is %.50q: %w; wanted %s", got, ErrType, name)
 	}
 	targets := f.Object("targets")
-	d.targets = map[string]file{}
 	for path, v := range targets.Each(maxNamed) {
 		if !maySign(name, path) {
 			targets.Fail("path", "is %.100q: %w", path, ErrFolder)
 		}
-		d.targets[path] = readFile(targets.Inner("path", v), false)
+		readFile(targets, v, false)
 	}
 	switch {
 	case strings.HasPrefix(name, tenantPrefix):
-		d.revoked = readDigests(f, "x-spaceos-revoked")
+		d.targets, d.revoked = f.Value("targets"), readDigests(f, "x-spaceos-revoked")
 	case name == roleTargets:
+		d.targets = f.Value("targets")
 		d.readDelegations(f.Object("delegations"), groupPrefix, func(string) string { return "tenant/*/*" }, false)
 	default:
 		d.readDelegations(f.Object("delegations"), tenantPrefix, func(name string) string { return "tenant/" + name + "/*" }, true)
 	}
+}
+
+// target is what a document signs under a path.
+func (d *document) target(path string) (n file, ok bool) {
+	v := d.targets.Member(path)
+	f := d.targets.Fields("targets")
+	n = readFile(f, v, false)
+	return n, f.Err() == nil
 }
 
 // maySign says whether a path is in the folder of a role. Names have no slash

@@ -35,7 +35,8 @@ func (v *Verifier) check(s *set) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	if err := c.charter(top.targets[charterName].Digest); err != nil {
+	charter, _ := top.target(charterName)
+	if err := c.charter(charter.Digest); err != nil {
 		return state{}, err
 	}
 	for _, g := range top.delegations {

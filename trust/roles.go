@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -146,18 +147,19 @@ func (d *document) readRoot(f *canonical.Fields) {
 }
 
 // readFile reads length and SHA-256 (TUF 4.4, 4.5), and a version if it has
-// to have one. Documents list many, so it looks at the one text that is right.
+// to have one. Documents list many, so it compares with the one right text.
 func readFile(f *canonical.Fields, v canonical.Value, versioned bool) (n file) {
-	text, _ := v.Member("hashes").Member("sha256").Str()
-	n.Digest, _ = parseHex(text)
+	text := v.Member("hashes").Member("sha256").Bytes()
+	_, _ = hex.Decode(n.Digest[:], text[min(1, len(text)):min(1+2*len(n.Digest), len(text))])
 	n.Length, _ = v.Member("length").Int()
-	want := fmt.Appendf(nil, `{"hashes":{"sha256":"%x"},"length":%d`, n.Digest[:], n.Length)
+	want := hex.AppendEncode(append(make([]byte, 0, 256), `{"hashes":{"sha256":"`...), n.Digest[:])
+	want = strconv.AppendInt(append(want, `"},"length":`...), n.Length, 10)
 	if versioned {
 		n.version, _ = v.Member("version").Int()
-		want = fmt.Appendf(want, `,"version":%d`, n.version)
+		want = strconv.AppendInt(append(want, `,"version":`...), n.version, 10)
 	}
-	if !bytes.Equal(v.Bytes(), append(want, '}')) || n.Length < 0 || versioned && n.version < 1 {
-		f.Fail("file", "is %.200q, and should be like %s}", v.Bytes(), want)
+	if want = append(want, '}'); !bytes.Equal(v.Bytes(), want) || n.Length < 0 || versioned && n.version < 1 {
+		f.Fail("file", "is %.200q, and should be like %s", v.Bytes(), string(want))
 	}
 	return n
 }

@@ -36,6 +36,8 @@ var mayImport = map[string]struct{ own, outside []string }{
 	"spaceos/libos":                   {[]string{"spaceos/world"}, []string{"golang.org/x/sys"}},
 	"spaceos/cell":                    {[]string{"spaceos", "spaceos/manifest", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/wasm"}, []string{"golang.org/x/sys"}},
 	"spaceos/trust":                   {[]string{"spaceos", "spaceos/canonical"}, []string{"filippo.io/mldsa"}},
+	"spaceos/trust/folder":            {nil, nil},
+	"spaceos/trust/wire":              {[]string{"spaceos", "spaceos/trust"}, []string{"github.com/klauspost/compress"}},
 	"spaceos/trust/repository":        {[]string{"spaceos", "spaceos/canonical", "spaceos/trust"}, []string{"filippo.io/age", "filippo.io/mldsa", "golang.org/x/sys"}},
 	"spaceos/payloads/cloudmask":      {nil, []string{"golang.org/x/image"}},
 	"spaceos/payloads/cloudmask/demo": {[]string{"spaceos", "spaceos/cell", "spaceos/payloads/cloudmask"}, nil},
@@ -50,7 +52,7 @@ var free = []string{"spaceos/cmd/", "spaceos/internal/"}
 var grounded = []string{"net/http", "oras.land/", "github.com/theupdateframework/", "filippo.io/age", "github.com/spf13/cobra", "github.com/goccy/"}
 
 // flying are the packages that a spacecraft needs.
-var flying = []string{"spaceos", "spaceos/canonical", "spaceos/manifest", "spaceos/image", "spaceos/image/delta", "spaceos/trust", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}
+var flying = []string{"spaceos", "spaceos/canonical", "spaceos/manifest", "spaceos/image", "spaceos/image/delta", "spaceos/trust", "spaceos/trust/folder", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}
 
 // slow are packages that cost each start of a program time; `spaceos run` starts
 // twice for each run, so cmd/spaceos must not need them. They belong into

@@ -50,6 +50,9 @@ func (r *Repository) collect() (*set, error) {
 	if s.root, err = readRoot(e); err != nil {
 		return nil, err
 	}
+	if _, _, err := r.whole(s.root.roles[Root]); err != nil {
+		return nil, err
+	}
 	if s.targets, err = r.collectOne(s, s.root.roles[Targets]); err != nil {
 		return nil, err
 	}
@@ -95,7 +98,7 @@ func (r *Repository) collectTenants(s *set, group *targetsDoc) error {
 		}
 		tenant := strings.TrimPrefix(delegation.name, tenantPrefix)
 		for path, p := range d.targets {
-			if !strings.HasPrefix(path, "tenant/"+tenant+"/") {
+			if !ownPath(tenant, path) {
 				return fmt.Errorf("%w: %s signs %s, which is not the tenant's", ErrDocument, delegation.name, path)
 			}
 			if _, err := r.target(path, p); err != nil {
@@ -105,6 +108,13 @@ func (r *Repository) collectTenants(s *set, group *targetsDoc) error {
 		s.tenants[tenant] = d
 	}
 	return nil
+}
+
+// ownPath says whether a path is one that a tenant may sign.
+func ownPath(tenant, path string) bool {
+	name, inFolder := strings.CutPrefix(path, "tenant/"+tenant+"/")
+	payload, version, both := strings.Cut(name, "_")
+	return inFolder && both && spaceos.ValidName(payload) == nil && validVersion(version) == nil
 }
 
 // Publish makes the current documents the ones that count: a snapshot that

@@ -17,8 +17,9 @@ const ReportSchema = "spaceos.run.v1"
 // Report is what became of a run. Times are in microseconds, sizes in bytes.
 type Report struct {
 	Schema  string     `json:"schema"`
-	Program string     `json:"program"` // its path in the world
-	Digest  string     `json:"digest"`  // of the program's file; "" if it was refused
+	Image   *Image     `json:"image,omitempty"` // what was sealed; absent for a plain program
+	Program string     `json:"program"`         // its path in the world
+	Digest  string     `json:"digest"`          // of the program's file; "" if it was refused
 	Engine  string     `json:"engine"`
 	Host    hostInfo   `json:"host,omitzero"` // absent if the machine did not come to be, or its runner died
 	Ended   Ended      `json:"ended"`
@@ -27,6 +28,17 @@ type Report struct {
 	Memory  Memory     `json:"memory"`
 	Bytes   Traffic    `json:"bytes"`
 	Calls   CallCounts `json:"calls"`
+}
+
+// Image is the sealed image that was run, and what it asked for. The caller of
+// Run fills it in.
+type Image struct {
+	Tenant   string            `json:"tenant"`
+	Name     string            `json:"name"`
+	Version  string            `json:"version"`
+	Digest   string            `json:"digest"`
+	Subjects []string          `json:"subjects"`
+	Limits   map[string]uint64 `json:"limits"` // bytes, and milliseconds under names that end in -ms
 }
 
 // hostInfo is what the machine found out about its host.

@@ -32,7 +32,7 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 			"its clock stands still while it computes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := explain(c.report, &c.spec)
+			got := explain(c.report, &c.spec, nil)
 			if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want %q in it", got, c.want)
 			}

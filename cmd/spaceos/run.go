@@ -29,9 +29,12 @@ type runFlags struct {
 func newRun(s cli.Streams) *cobra.Command {
 	f := &runFlags{}
 	cmd := &cobra.Command{
-		Use:   "run [flags] PROGRAM [ARG...]",
-		Short: "Run a static Linux program in a cell",
+		Use:   "run [flags] PROGRAM|IMAGE [ARG...]",
+		Short: "Run a static Linux program or a sealed image in a cell",
 		Long: `Run a static Linux program in a cell, as docker run --rm would in a container.
+A sealed image (a folder, or a .tar) runs with its own limits, arguments and
+environment, with the calls that it asks for and no others; flags can only lower
+its limits. What it asked for and used is printed afterwards.
 
 The program sees itself as /app/NAME, the folders given below, an empty /tmp,
 and the standard streams; it inherits nothing else. The exit status is the
@@ -42,6 +45,7 @@ second kills it.`,
 		Example: `  spaceos run bin/payloads/cloudmask/cloudmask --help
   spaceos run --in frames --out results --app bin/payloads/cloudmask/app bin/payloads/cloudmask/cloudmask
   spaceos run --memory 16MiB --cpu-time 10s --report report.json ./program
+  spaceos run --in frames --out results cloudmask.oci
   spaceos run --seed 7 --clock 2026-01-01T00:00:00Z,frozen --trace ./program`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -54,7 +58,10 @@ second kills it.`,
 			if err := f.complete(); err != nil {
 				return &cli.UsageError{Err: err}
 			}
-			return f.run(cmd.Context(), s)
+			if isImage(args[0]) {
+				return f.runImage(cmd.Context(), s, args[0])
+			}
+			return f.run(cmd.Context(), s, nil)
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault // files
@@ -184,7 +191,21 @@ func environment(pairs []string) ([]string, error) {
 	return env, nil
 }
 
-func (f *runFlags) run(ctx context.Context, s cli.Streams) error {
+// runImage runs a sealed image.
+func (f *runFlags) runImage(ctx context.Context, s cli.Streams, path string) error {
+	img, err := openSealed(path)
+	if err != nil {
+		return &cell.Failure{Status: cell.StatusNotRunnable, Err: err}
+	}
+	defer img.close()
+	if err := f.seal(img); err != nil {
+		return cli.Usagef("%w; see spaceos run --help", err)
+	}
+	return f.run(ctx, s, img)
+}
+
+// run runs what the Spec says; img is nil for a plain program.
+func (f *runFlags) run(ctx context.Context, s cli.Streams, img *sealed) error {
 	report, err := newReportFile(f.report, s)
 	if err != nil {
 		return &cell.Failure{Status: cell.StatusFailure, Err: err}
@@ -196,6 +217,12 @@ func (f *runFlags) run(ctx context.Context, s cli.Streams) error {
 		ctx = context.Background()
 	}
 	r, runErr := cell.Run(ctx, f.spec)
+	if img != nil {
+		r.Image = img.asked()
+		if err := img.print(s.Err, r); err != nil && runErr == nil {
+			return &cell.Failure{Status: cell.StatusFailure, Err: err}
+		}
+	}
 	if err := report.write(r); err != nil && runErr == nil {
 		return &cell.Failure{Status: cell.StatusFailure, Err: err}
 	}
@@ -203,7 +230,7 @@ func (f *runFlags) run(ctx context.Context, s cli.Streams) error {
 		return runErr
 	}
 	if status := r.Ended.Status; status != 0 {
-		return &cli.ExitError{Status: status, Text: explain(r, &f.spec)}
+		return &cli.ExitError{Status: status, Text: explain(r, &f.spec, img)}
 	}
 	return nil
 }
@@ -220,9 +247,17 @@ func listen(signals chan<- os.Signal) {
 }
 
 // explain is what the user sees of an end that is not the program's own exit.
-func explain(r *cell.Report, spec *cell.Spec) string {
+func explain(r *cell.Report, spec *cell.Spec, img *sealed) string {
 	e := r.Ended
+	more := func(flag, limit string) string {
+		if img != nil {
+			return "give it more with limits." + limit + " in spaceos.yaml, and seal it again"
+		}
+		return "give it more with --" + flag
+	}
 	switch {
+	case e.Cause == "exited" && img != nil && img.switchedOff(r) != "":
+		return img.switchedOff(r)
 	case e.Cause == "exited":
 		return missing(r)
 	case e.Cause == "killed":
@@ -234,11 +269,11 @@ func explain(r *cell.Report, spec *cell.Spec) string {
 	case e.Cause == "timeout" && spec.Frozen:
 		return fmt.Sprintf("the program was stopped at its time limit of %v; its clock stands still while it computes, so a loop that waits for a time never ends", spec.Timeout)
 	case e.Cause == "timeout":
-		return fmt.Sprintf("the program was stopped at its time limit of %v; give it more with --timeout", spec.Timeout)
+		return fmt.Sprintf("the program was stopped at its time limit of %v; %s", spec.Timeout, more("timeout", "wall-time"))
 	case e.Cause == "cpu-time":
-		return fmt.Sprintf("the program was stopped at its limit of %v of processor time; give it more with --cpu-time", spec.CPUTime)
+		return fmt.Sprintf("the program was stopped at its limit of %v of processor time; %s", spec.CPUTime, more("cpu-time", "cpu-time"))
 	case e.Cause == "out-of-memory":
-		return fmt.Sprintf("out of memory: the program touched more than its limit of %v; give it more with --memory", spaceos.Bytes(r.Memory.Limit))
+		return fmt.Sprintf("out of memory: the program touched more than its limit of %v; %s", spaceos.Bytes(r.Memory.Limit), more("memory", "memory"))
 	}
 	return e.Message
 }

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"spaceos"
+	"spaceos/cell"
+	"spaceos/image"
+	"spaceos/libos"
+	"spaceos/manifest"
+	"spaceos/world"
+)
+
+// isImage says whether a path is meant as a sealed image: a folder that is a
+// layout, or a tar by its name.
+func isImage(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return err == nil && strings.HasSuffix(path, ".tar")
+	}
+	_, err = os.Stat(filepath.Join(path, "oci-layout"))
+	return err == nil
+}
+
+// sealed is an image that is run.
+type sealed struct {
+	manifest manifest.Manifest
+	digest   spaceos.Digest
+	files    []world.SealedFile
+	closers  []io.Closer
+}
+
+// openSealed opens an image and finds every byte of its files right.
+func openSealed(path string) (*sealed, error) {
+	layout, err := image.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &sealed{closers: []io.Closer{layout}}
+	if err := s.read(layout); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *sealed) read(layout *image.Layout) error {
+	img, err := layout.Image()
+	if err != nil {
+		return err
+	}
+	s.manifest, s.digest = img.Manifest, img.Digest
+	for _, f := range img.Files {
+		blob, err := layout.Blob(f.Digest, f.Size)
+		if err != nil {
+			return err
+		}
+		s.closers = append(s.closers, blob)
+		file, err := s.file(blob, f.Digest)
+		if err != nil {
+			return fmt.Errorf("%s of the image cannot be read: %w", f.Path, err)
+		}
+		s.files = append(s.files, world.SealedFile{Path: f.Path, File: file, Executable: f.Executable})
+	}
+	return nil
+}
+
+// file is a file of the host with a blob's bytes and no others: the blob itself
+// in a folder; for one inside of a tar a copy, which has no name and is gone
+// when it is closed.
+func (s *sealed) file(blob *image.Blob, want spaceos.Digest) (*os.File, error) {
+	outer, from, size := blob.Outer()
+	if f, ok := outer.(*os.File); ok && from == 0 {
+		if info, err := f.Stat(); err == nil && info.Size() == size {
+			return f, nil
+		}
+	}
+	copied, err := unnamed()
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, copied)
+	h := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(copied, h), io.NewSectionReader(blob, 0, size)); err != nil {
+		return nil, err
+	}
+	if spaceos.Digest(h.Sum(nil)) != want {
+		return nil, errors.New("the blob changes while it is read")
+	}
+	return copied, nil
+}
+
+// unnamed makes a temporary file that no kill leaves behind.
+func unnamed() (*os.File, error) {
+	dir := os.TempDir()
+	f, err := os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
+	if err == nil {
+		return f, nil
+	}
+	if f, err = os.CreateTemp(dir, "spaceos-*"); err == nil { // a file system without O_TMPFILE
+		err = os.Remove(f.Name())
+	}
+	return f, err
+}
+
+func (s *sealed) close() {
+	for _, c := range s.closers {
+		_ = c.Close() // they were read, not written
+	}
+}
+
+// seal makes the Spec what the image asks for. Flags may lower its limits, and
+// add nothing.
+func (f *runFlags) seal(s *sealed) error {
+	m := &s.manifest
+	for _, flag := range []string{"app", "env"} {
+		if f.given(flag) {
+			return fmt.Errorf("--%s: a sealed image has its own; seal another to change it", flag)
+		}
+	}
+	if len(f.spec.Args) > 0 {
+		return fmt.Errorf("%q: a sealed image has its own arguments; seal another to change them", f.spec.Args[0])
+	}
+	l := &m.Limits
+	if err := errors.Join(
+		lower(f, "memory", "memory", f.spec.Memory, &l.Memory),
+		lower(f, "out-limit", "products", f.spec.OutBytes, &l.Products),
+		lower(f, "data-limit", "data", f.spec.DataBytes, &l.Data),
+		lower(f, "cpu-time", "cpu-time", f.spec.CPUTime, &l.CPUTime),
+		lower(f, "timeout", "wall-time", f.spec.Timeout, &l.WallTime),
+	); err != nil {
+		return err
+	}
+	return f.fromManifest(s)
+}
+
+// lower puts a flag's value in place of a limit.
+func lower[T spaceos.Bytes | time.Duration](f *runFlags, flag, limit string, given T, into *T) error {
+	switch {
+	case !f.given(flag):
+	case given > *into:
+		return fmt.Errorf("--%s: %v is more than the image's own limit of %v for %s: a flag can only lower it", flag, given, *into, limit)
+	default:
+		*into = given
+	}
+	return nil
+}
+
+func (f *runFlags) fromManifest(s *sealed) (err error) {
+	m, spec := &s.manifest, &f.spec
+	spec.Program, spec.Args, spec.Env, spec.Sealed = m.Program, m.Args, m.Environment(), s.files
+	spec.Memory, spec.CPUTime, spec.Timeout = m.Limits.Memory, m.Limits.CPUTime, m.Limits.WallTime
+	spec.OutBytes, spec.DataBytes, spec.TmpBytes = m.Limits.Products, m.Limits.Data, min(m.Limits.Scratch, m.Limits.Memory)
+	spec.Subjects, err = libos.Only(m.Subjects)
+	return err
+}
+
+// asked is what a report says of the image.
+func (s *sealed) asked() *cell.Image {
+	m := &s.manifest
+	i := &cell.Image{Tenant: m.Tenant, Name: m.Name, Version: m.Version, Digest: s.digest.String(), Subjects: append([]string{}, m.Subjects...), Limits: map[string]uint64{}}
+	for _, l := range m.Limits.List() {
+		if l.Time != nil {
+			i.Limits[l.Name+"-ms"] = uint64(l.Time.Milliseconds())
+		} else {
+			i.Limits[l.Name] = uint64(*l.Bytes)
+		}
+	}
+	return i
+}
+
+// print says what was asked for and what was used.
+func (s *sealed) print(w io.Writer, r *cell.Report) error {
+	m, l := &s.manifest, &s.manifest.Limits
+	text := fmt.Sprintf("%s:%s of %s\n", m.Name, m.Version, m.Tenant)
+	row := func(name, asked, used string) {
+		text += fmt.Sprintf("  %-10s %10s asked %12s used\n", name, asked, used)
+	}
+	micros := func(us int64) string {
+		return (time.Duration(us) * time.Microsecond).Round(100 * time.Microsecond).String()
+	}
+	row("memory", l.Memory.String(), spaceos.Bytes(r.Memory.Backed).Approx())
+	row("cpu-time", l.CPUTime.String(), micros(r.Time.RunnerCPU))
+	row("wall-time", l.WallTime.String(), micros(r.Time.Wall))
+	row("scratch", l.Scratch.String(), written(r, "/tmp"))
+	row("data", l.Data.String(), written(r, "/data"))
+	row("products", l.Products.String(), written(r, "/out"))
+	row("log", l.LogRate.String()+"/day", written(r, "stdout", "stderr"))
+	reach, all := 0, 0
+	for _, c := range libos.Calls() {
+		if all++; specSubjects(m).Allows(c.Subject) {
+			reach++
+		}
+	}
+	row("calls", fmt.Sprintf("%d of %d", reach, all), fmt.Sprintf("%d", len(r.Calls.Served)))
+	for _, service := range m.Services {
+		text += fmt.Sprintf("  /svc/%s is asked for, and is not there: spaceos run has no services yet\n", service)
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// specSubjects is a valid manifest's set.
+func specSubjects(m *manifest.Manifest) libos.SubjectSet {
+	set, err := libos.Only(m.Subjects)
+	if err != nil {
+		return 1 << libos.SubjectCore
+	}
+	return set
+}
+
+func written(r *cell.Report, where ...string) string {
+	n := uint64(0)
+	for _, w := range where {
+		n += r.Bytes.Written[w]
+	}
+	return spaceos.Bytes(n).Approx()
+}
+
+// switchedOff names a subject that a sealed program failed without.
+func (s *sealed) switchedOff(r *cell.Report) string {
+	for _, c := range libos.Calls() {
+		if r.Calls.Unsupported[c.Name] > 0 && !specSubjects(&s.manifest).Allows(c.Subject) {
+			return fmt.Sprintf("the program failed (exit status %d) and had called %s, which its image does not ask for: add %v to subjects in spaceos.yaml and seal it again", r.Ended.Status, c.Name, c.Subject)
+		}
+	}
+	return ""
+}

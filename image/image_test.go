@@ -242,3 +242,30 @@ func (l layout) edit(t *testing.T, name, old, new string) {
 		l[name] = text
 	}
 }
+
+// TestDecodeHoldsTheConfigToItsName: whoever has the two documents from
+// elsewhere than a layout gets the same checks.
+func TestDecodeHoldsTheConfigToItsName(t *testing.T) {
+	l := goodLayout(t)
+	oci, config := l[l.manifest(t)], l[l.config(t)]
+	if img, err := Decode(oci, config); err != nil || img.Digest != spaceos.DigestOf(oci) {
+		t.Fatalf("the good one: %+v, %v", img, err)
+	}
+	other := bytes.Replace(config, []byte(`"priority":5`), []byte(`"priority":6`), 1)
+	if _, err := Decode(oci, other); !errors.Is(err, ErrDigest) {
+		t.Errorf("another config of the same size: got %v, want %v", err, ErrDigest)
+	}
+	if _, err := Decode(oci, append(config, ' ')); !errors.Is(err, ErrSize) {
+		t.Errorf("a longer config: got %v, want %v", err, ErrSize)
+	}
+}
+
+// TestDecodeTakesPayloadsAlone: a manifest of another kind is none, even if all
+// the rest of it would do.
+func TestDecodeTakesPayloadsAlone(t *testing.T) {
+	l := goodLayout(t)
+	oci := bytes.Replace(l[l.manifest(t)], []byte(TypePayload), []byte("application/vnd.example.chart"), 1)
+	if _, err := Decode(oci, l[l.config(t)]); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "manifest.artifactType") {
+		t.Errorf("got %v, want %v because of its artifactType", err, ErrMalformed)
+	}
+}

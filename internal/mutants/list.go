@@ -2,8 +2,13 @@ package mutants
 
 import "slices"
 
-// List is every mutant.
-func List() []Mutant { return slices.Concat(machine, libraryOS, theWorld, theCell) }
+// SwitchedList is every mutant that shares a program with others.
+func SwitchedList() Switched {
+	return Switched{Conditions: slices.Concat(imageConditions), Statements: slices.Concat(imageStatements)}
+}
+
+// List is every mutant that needs a program of its own.
+func List() []Mutant { return slices.Concat(machine, libraryOS, theWorld, theCell, sealedImages) }
 
 // machine are checks of the walls between guest and host.
 var machine = []Mutant{

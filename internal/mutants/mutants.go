@@ -47,13 +47,16 @@ func (m Mutant) Try(ctx context.Context, root, tmp string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-vet=off", "-timeout=120s", "-v", "-run", "^"+strings.Replace(m.Test, "/", "$/", 1)+"$", "./"+m.Pkg)
+	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-vet=off", "-timeout=120s", "-v", "-run", pattern(m.Test), "./"+m.Pkg)
 	cmd.Dir = root
 	// In GOFLAGS, so that programs which the test builds are changed as well.
 	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
 	out, err := cmd.CombinedOutput()
 	return m.judge(string(out), err)
 }
+
+// pattern is a test's name, and no other's, as -run takes it.
+func pattern(test string) string { return "^" + strings.Replace(test, "/", "$/", 1) + "$" }
 
 // judge says what the go command's output and end say of the mutant. A test
 // that ran out of time has not noticed anything: the machine may be loaded.

@@ -37,6 +37,8 @@ var targets = []target{
 	{"FuzzResolve", "world"},
 	{"FuzzRequests", "world"},
 	{"FuzzReadMessage", "cell"},
+	{"FuzzDocuments", "trust"},
+	{"FuzzUnpack", "trust/wire"},
 	{"FuzzOpenTar", "image"},
 	{"FuzzDecode", "image"},
 	{"FuzzProgram", "image/sbom"},

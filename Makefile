@@ -20,9 +20,10 @@ TIME ?= 30s
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-build: need-build ## bin/spaceos, bin/spaceos-ground and bin/payloads/cloudmask
+build: need-build ## bin/spaceos, bin/spaceos-ground, bin/payloads/cloudmask and, sealed, bin/cloudmask.oci
 	$(GO) build $(GOFLAGS_BUILD) -o bin/ ./cmd/spaceos ./cmd/spaceos-ground
 	@$(MAKE) --no-print-directory -C payloads/cloudmask OUT=$(CURDIR)/bin/payloads/cloudmask
+	@bin/spaceos seal --force --output bin/cloudmask.oci bin/payloads/cloudmask/sealed
 
 demo: build ## detect clouds on real satellite frames, in cells
 	$(GO) run ./payloads/cloudmask/demo

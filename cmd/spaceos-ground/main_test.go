@@ -44,7 +44,12 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"sentence": programs.Sentence},
+		Setup: func(env *testscript.Env) error {
+			project, err := filepath.Abs("../..")
+			env.Setenv("PROJECT", project)
+			return err
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"sentence": programs.Sentence},
 	})
 }
 

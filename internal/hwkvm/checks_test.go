@@ -187,6 +187,8 @@ func (b *builder) demo() check {
 	b.t.Helper()
 	payload := filepath.Join(b.dir, "payload")
 	b.command("make", "--no-print-directory", "-C", "payloads/cloudmask", "OUT="+payload)
+	image := filepath.Join(b.dir, "cloudmask.oci")
+	b.command(b.program("./cmd/spaceos-ground"), "seal", "--output", image, filepath.Join(payload, "sealed"))
 	j := Job{
 		Name: "demo",
 		Args: []string{"/bin/demo"},
@@ -194,7 +196,7 @@ func (b *builder) demo() check {
 		Files: map[string]string{
 			"/bin/demo":                            b.program("./payloads/cloudmask/demo"),
 			"/spaceos/bin/spaceos":                 b.spaceos(),
-			"/spaceos/bin/payloads/cloudmask":      payload,
+			"/spaceos/bin/cloudmask.oci":           image,
 			"/spaceos/payloads/cloudmask/testdata": filepath.Join(root(b.t), "payloads/cloudmask/testdata"),
 		},
 	}

@@ -1,5 +1,5 @@
 // Command demo is the project's main job on real data: it runs the cloud
-// detector in a cell on each Sentinel-2 frame of the test data, compares the
+// detector, a sealed image, in a cell on each Sentinel-2 frame of the test data, compares the
 // results with the published ones byte for byte, and draws them.
 //
 // It uses bin/spaceos as anyone would; make demo builds that first. The exit
@@ -27,11 +27,9 @@ import (
 // Paths in the project, whose root is the working folder.
 const (
 	tool     = "bin/spaceos"
-	program  = "bin/payloads/cloudmask/cloudmask"
-	app      = "bin/payloads/cloudmask/app"
+	sealed   = "bin/cloudmask.oci"
 	frames   = "payloads/cloudmask/testdata"
 	pictures = "out/demo"
-	memory   = "64MiB"
 )
 
 // run is one frame's run.
@@ -64,8 +62,8 @@ func demo(w io.Writer) error {
 	if err := os.MkdirAll(pictures, 0o755); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "Cloud detection on %d Sentinel-2 frames, each in a cell with %s of memory:\n", len(names), memory)
-	fmt.Fprintf(w, "%s run --memory %s --in FRAME --out RESULTS --app %s %s\n\n", tool, memory, app, program)
+	fmt.Fprintf(w, "Cloud detection on %d Sentinel-2 frames by a sealed image, each in a cell of its own:\n", len(names))
+	fmt.Fprintf(w, "%s run --in FRAME --out RESULTS %s\n\n", tool, sealed)
 	fmt.Fprintf(w, "%-8s %-11s %8s %-8s %9s %9s %9s %10s  %s\n", "frame", "acquired", "cloud", "decision", "set-up", "run", "of it OS", "memory", "result")
 	var runs []*run
 	for _, name := range names {
@@ -108,7 +106,7 @@ func (r *run) do() error {
 			return err
 		}
 	}
-	cmd := exec.Command(tool, "run", "--memory", memory, "--in", in, "--out", out, "--app", app, "--report", report, program)
+	cmd := exec.Command(tool, "run", "--in", in, "--out", out, "--report", report, sealed)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {
@@ -197,7 +195,10 @@ func summarise(w io.Writer, runs []*run) error {
 		fmt.Fprintln(w, "  "+r.picture)
 		bad = append(bad, r.differs...)
 	}
-	fmt.Fprintf(w, "\nMachine: %s\n", runs[0].report.Host.KVM)
+	if i := runs[0].report.Image; i != nil {
+		fmt.Fprintf(w, "\nImage:   %s:%s of %s, %s\n", i.Name, i.Version, i.Tenant, i.Digest)
+	}
+	fmt.Fprintf(w, "Machine: %s\n", runs[0].report.Host.KVM)
 	if len(bad) > 0 {
 		return fmt.Errorf("%d results differ from the published ones: %s", len(bad), strings.Join(bad, ", "))
 	}

@@ -102,19 +102,21 @@ func (m *matched) Read(p []byte) (int, error) {
 	}
 	if m.insert > 0 {
 		n, err := m.extra.Read(p[:min(int64(len(p)), m.insert)])
-		m.insert -= int64(n)
 		if err != nil {
-			err = damaged(err)
+			return 0, damaged(err)
 		}
-		return n, err
+		m.insert -= int64(n)
+		return n, nil
 	}
 	p = p[:min(int64(len(p)), m.length)]
 	if n, err := m.base.ReadAt(p, m.at); n < len(p) {
 		return 0, onDisk("read the old file", err)
 	}
-	err := m.correcting.apply(p, m.length)
+	if err := m.correcting.apply(p, m.length); err != nil {
+		return 0, err
+	}
 	m.at, m.length = m.at+int64(len(p)), m.length-int64(len(p))
-	return len(p), err
+	return len(p), nil
 }
 
 // entry reads the next entry. One that makes nothing is refused, so that a

@@ -42,6 +42,7 @@ var targets = []target{
 	{"FuzzOpenTar", "image"},
 	{"FuzzDecode", "image"},
 	{"FuzzProgram", "image/sbom"},
+	{"FuzzApply", "image/delta"},
 }
 
 func main() {

@@ -168,7 +168,7 @@ func damages() []damage {
 		}, "and the image 5"},
 		{"an unknown method", func(_ testing.TB, p *pieces) []byte { return p.head(2, 9, 0) }, "method 9 is unknown"},
 		{"an old blob that is not there", func(_ testing.TB, p *pieces) []byte { p.entries[entryConfig].base = 5; return p.bytes() }, "blob 5 of the old image, which has 5"},
-		{"an old blob beyond all", func(_ testing.TB, p *pieces) []byte { p.entries[entryConfig].base = maxBlobs; return p.bytes() }, "it names blob"},
+		{"an old blob beyond all", func(_ testing.TB, p *pieces) []byte { p.entries[entryConfig].base = maxBlobs; return p.bytes() }, "it names an old blob by the number"},
 		{"a section behind the end", func(_ testing.TB, p *pieces) []byte { return p.head(slices.Concat([]byte{2, 1}, numbers(1<<40))...) }, "more than there are"},
 		{"sections that overflow", func(_ testing.TB, p *pieces) []byte {
 			n := numbers(uint64(math.MaxInt64))
@@ -256,14 +256,19 @@ func TestDamagedDeltas(t *testing.T) {
 			t.Errorf("asked what it leads to: %v", err)
 		}
 	})
-	t.Run("a bomb of a manifest", func(t *testing.T) {
-		p := apart(t, patch)
-		p.set(0, Plain, 0, squeezed(t, make([]byte, 64<<20))[0])
-		bad := p.bytes()
-		if _, err := Unsigned(old, bytes.NewReader(bad), int64(len(bad))); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "goes on where the file ends") {
-			t.Errorf("asked what it leads to: %v", err)
-		}
-	})
+	for name, test := range map[string]struct {
+		size int
+		text string
+	}{"a bomb of a manifest": {64 << 20, "goes on where the file ends"}, "another manifest": {700, "of a blob that should be"}} {
+		t.Run(name, func(t *testing.T) {
+			p := apart(t, patch)
+			p.set(0, Plain, 0, squeezed(t, make([]byte, test.size))[0])
+			bad := p.bytes()
+			if _, err := Unsigned(old, bytes.NewReader(bad), int64(len(bad))); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), test.text) {
+				t.Errorf("asked what it leads to: %v, want %q", err, test.text)
+			}
+		})
+	}
 }
 
 // refused applies a delta, which must fail with an error and a text in it.

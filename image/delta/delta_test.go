@@ -35,6 +35,14 @@ func (f files) with(other files) files {
 // sealed makes the layout of an image and opens it.
 func sealed(t testing.TB, version string, f files) (*image.Layout, *image.Image) {
 	t.Helper()
+	to := filepath.Join(t.TempDir(), "layout")
+	seal(t, version, f, to)
+	return opened(t, to)
+}
+
+// seal makes the layout of an image.
+func seal(t testing.TB, version string, f files, to string) {
+	t.Helper()
 	dir := t.TempDir()
 	m := manifest.Default()
 	m.Name, m.Version, m.Tenant, m.Program = "hello", version, "acme", "program"
@@ -54,14 +62,21 @@ func sealed(t testing.TB, version string, f files) (*image.Layout, *image.Image)
 		t.Fatal(err)
 	}
 	defer from.Close()
-	w, err := image.Create(filepath.Join(dir, "layout"), false)
+	w, err := image.Create(to, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err = image.Seal(m, from, w); err != nil {
 		t.Fatal(err)
 	}
-	return opened(t, filepath.Join(dir, "layout"))
+}
+
+// layoutOf makes a layout and gives its folder.
+func layoutOf(t testing.TB, f files) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "layout")
+	seal(t, "1", f, dir)
+	return dir
 }
 
 func opened(t testing.TB, name string) (*image.Layout, *image.Image) {
@@ -191,6 +206,39 @@ func TestApplyKeepsWhatIsThere(t *testing.T) {
 	}
 	if data, _ := os.ReadFile(to); string(data) != "mine" {
 		t.Errorf("the file is now %q", data)
+	}
+	to = filepath.Join(t.TempDir(), "other")
+	if err := os.CopyFS(to, os.DirFS(layoutOf(t, first))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ApplyTo(to, old, bytes.NewReader(patch), int64(len(patch)), wanted(img)); !errors.Is(err, image.ErrExists) {
+		t.Errorf("over another image: %v, want %v", err, image.ErrExists)
+	}
+}
+
+// TestWhatAnEarlierRunMadeIsLookedAt: whole blobs of an earlier run that have
+// other bytes or another length, and files that nothing names.
+func TestWhatAnEarlierRunMadeIsLookedAt(t *testing.T) {
+	old, _ := sealed(t, "1", first)
+	new, img := sealed(t, "2", second)
+	patch, _ := made(t, old, new)
+	program := second["program"]
+	for name, left := range map[string][]byte{
+		"nothing": nil, "whole": program, "other bytes": random(8, len(program)), "more": append(slices.Clone(program), 0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDrive(1)
+			for _, name := range []string{image.BlobName(spaceos.DigestOf(program)), "blobs/sha256/stranger", "stranger" + partial} {
+				if left != nil {
+					f, _ := d.Open(".new.part/" + name)
+					f.WriteAt(left, 0)
+				}
+			}
+			if _, err := Apply(d, "new", old, bytes.NewReader(patch), int64(len(patch)), wanted(img)); err != nil {
+				t.Fatal(err)
+			}
+			d.whole(t, img)
+		})
 	}
 }
 

@@ -155,7 +155,7 @@ func readEntry(r *bufio.Reader, most int64) (e entry, err error) {
 			return e, damaged(err)
 		}
 		if base >= maxBlobs {
-			return e, fmt.Errorf("%w: it names blob %d of the old image", ErrDamaged, base)
+			return e, fmt.Errorf("%w: it names an old blob by the number %d", ErrDamaged, base)
 		}
 		e.base = int(base)
 	}

@@ -4,11 +4,11 @@ import "slices"
 
 // SwitchedList is every mutant that shares a program with others.
 func SwitchedList() Switched {
-	return Switched{Conditions: slices.Concat(imageConditions), Statements: slices.Concat(imageStatements)}
+	return Switched{Conditions: slices.Concat(imageConditions, deltaConditions), Statements: slices.Concat(imageStatements, deltaStatements)}
 }
 
 // List is every mutant that needs a program of its own.
-func List() []Mutant { return slices.Concat(machine, libraryOS, theWorld, theCell, sealedImages) }
+func List() []Mutant { return slices.Concat(machine, libraryOS, theWorld, theCell, sealedImages, deltaReaders) }
 
 // machine are checks of the walls between guest and host.
 var machine = []Mutant{

@@ -8,7 +8,9 @@ func SwitchedList() Switched {
 }
 
 // List is every mutant that needs a program of its own.
-func List() []Mutant { return slices.Concat(machine, libraryOS, theWorld, theCell, sealedImages, deltaReaders) }
+func List() []Mutant {
+	return slices.Concat(machine, libraryOS, theWorld, theCell, sealedImages, deltaReaders)
+}
 
 // machine are checks of the walls between guest and host.
 var machine = []Mutant{

@@ -162,7 +162,7 @@ key signs nothing new; what it signed must be signed again by the keys that stay
 role's threshold; else use spaceos trust rotate.`,
 		Example: `  spaceos trust revoke sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae --repo fleet --key keys/targets.key
   spaceos trust revoke hello.oci --tenant acme --repo fleet --key acme.key
-  spaceos trust revoke --pub root-2.pub --repo fleet --key root-1.key,root-3.key`,
+  spaceos trust revoke --pub old.pub --repo fleet --key keys/root.key`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args)+len(pubs) != 1 {

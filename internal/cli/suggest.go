@@ -33,6 +33,10 @@ func wanted(f *pflag.Flag) string {
 		return "a time: write a number and a unit, as 30s"
 	case "int":
 		return "a whole number that can be held: write one, as 1000"
+	case "SIZE", "SIZE/day":
+		return "a size: write a whole number and a unit, as 64MiB"
+	case "TIME":
+		return "a time of whole milliseconds: write a number and a unit, as 1.5s"
 	case "bool":
 		return "true or false: write the flag alone for true"
 	}

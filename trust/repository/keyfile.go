@@ -84,11 +84,11 @@ func LoadKey(path string, passphrase []byte) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	if mode.Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w: %s has mode %04o; take that away with chmod 600, and rotate the key if someone may have read it", ErrReadable, path, mode.Perm())
-	}
 	if bytes.HasPrefix(data, []byte(`{"_type":"spaceos-public-key"`)) {
 		return nil, fmt.Errorf("%w: %s is the public half of a key, which cannot sign; name the .key file", ErrKey, path)
+	}
+	if mode.Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%w: %s has mode %04o; take that away with chmod 600, and rotate the key if someone may have read it", ErrReadable, path, mode.Perm())
 	}
 	plain, err := decrypt(data, passphrase)
 	if errors.Is(err, age.ErrIncorrectIdentity) {

@@ -34,9 +34,9 @@ func TestWithinNamesTheLimitThatIsTooLarge(t *testing.T) {
 		"wall-time of 5.000000001s is above its ceiling of 5s",
 		"scratch of 1048577B is above its ceiling of 1MiB",
 		"data of 2097153B is above its ceiling of 2MiB",
-		"products of 3001B is above its ceiling of 3000B",
-		"products-per-day of 4001B/day is above its ceiling of 4000B/day",
-		"log-rate of 5001B/day is above its ceiling of 5000B/day",
+		"products of 3001B is above its ceiling of 3kB",
+		"products-per-day of 4001B/day is above its ceiling of 4kB/day",
+		"log-rate of 5001B/day is above its ceiling of 5kB/day",
 	} {
 		asked := ceiling
 		if limit := asked.List()[i]; limit.Time != nil {

@@ -73,9 +73,9 @@ func unitSize(unit string) Bytes {
 }
 
 // String prints the number exactly, with the largest binary unit that divides
-// it.
+// it, or else the largest decimal one.
 func (b Bytes) String() string {
-	for _, u := range byteUnits[:4] {
+	for _, u := range byteUnits {
 		if b >= u.size && b%u.size == 0 {
 			return strconv.FormatUint(uint64(b/u.size), 10) + u.name
 		}

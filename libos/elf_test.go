@@ -236,3 +236,28 @@ type noWorld struct{}
 func (noWorld) Do(world.Request) world.Response {
 	return world.Response{Errno: syscall.ENOENT, FD: -1}
 }
+
+// TestCheckProgramAgreesWithLoad: whoever seals a program hears what Load would
+// say.
+func TestCheckProgramAgreesWithLoad(t *testing.T) {
+	for _, c := range []struct {
+		file string
+		edit func([]byte) []byte
+	}{
+		{"static", nil},
+		{"static-pie", nil},
+		{"tiny", nil},
+		{"tiny", func(b []byte) []byte { put64(b, 24, 0x400000); return b }},
+		{"tiny", func(b []byte) []byte { return b[:70] }},
+	} {
+		b := readProgram(t, c.file)
+		if c.edit != nil {
+			b = c.edit(b)
+		}
+		_, want := newGuest(t, nil).p.Load(bytes.NewReader(b), int64(len(b)))
+		memory, got := CheckProgram("/app/prog", bytes.NewReader(b), int64(len(b)))
+		if fmt.Sprint(got) != fmt.Sprint(want) || (got == nil) != (memory > 0) {
+			t.Errorf("%s of %d bytes: CheckProgram gives %d, %v; Load %v", c.file, len(b), memory, got, want)
+		}
+	}
+}

@@ -38,6 +38,6 @@ func reachable(m *manifest.Manifest) (v callsView) {
 		}
 	}
 	slices.Sort(v.Reachable)
-	slices.SortFunc(v.Subjects, func(a, b subjectView) int { return b.All - a.All })
+	slices.SortStableFunc(v.Subjects, func(a, b subjectView) int { return b.All - a.All })
 	return v
 }

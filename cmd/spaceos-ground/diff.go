@@ -118,14 +118,6 @@ func grown(before, after spaceos.Bytes) string {
 func printCalls(w *page, before, after []string, all int) {
 	w.line("\ncalls of the library OS that can be reached")
 	w.line("  %d -> %d of %d", len(before), len(after), all)
-	for _, c := range after {
-		if !slices.Contains(before, c) {
-			w.line("  + %s", c)
-		}
-	}
-	for _, c := range before {
-		if !slices.Contains(after, c) {
-			w.line("  - %s", c)
-		}
-	}
+	w.calls('+', slices.DeleteFunc(slices.Clone(after), func(c string) bool { return slices.Contains(before, c) }))
+	w.calls('-', slices.DeleteFunc(slices.Clone(before), func(c string) bool { return slices.Contains(after, c) }))
 }

@@ -41,6 +41,24 @@ func (p *page) field(name, value string) {
 // row is a field within a block.
 func (p *page) row(name, value string) { p.line("  %s\t%s", name, value) }
 
+// pageWidth is how long a line of names gets.
+const pageWidth = 78
+
+// calls prints names on as few lines as hold them, behind a mark.
+func (p *page) calls(mark rune, names []string) {
+	line := ""
+	for i, name := range names {
+		if line != "" && len(line)+len(name)+5 > pageWidth {
+			p.line("  %c %s,", mark, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+", "+name, ", ")
+		if i == len(names)-1 {
+			p.line("  %c %s", mark, line)
+		}
+	}
+}
+
 func (p *page) keep(err error) { p.err = errors.Join(p.err, err) }
 
 func (p *page) flush() error {

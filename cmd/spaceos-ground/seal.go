@@ -51,7 +51,7 @@ func sealFolder(s cli.Streams, folder, output string, force bool) (err error) {
 	if filepath.Base(folder) == author.FileName {
 		folder = filepath.Dir(folder)
 	}
-	m, err := author.Read(folder)
+	m, err := author.Read(filepath.Join(folder, author.FileName))
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Debian packages: to build the payloads, and to test against.
 NEED_BUILD = gcc libc6-dev musl-tools
-NEED_TEST = $(NEED_BUILD) gnulib strace busybox-static bash-static e2fsck-static gpgv-static mksh sash zsh-static util-linux python3 python3-venv qemu-system-x86 xz-utils bsdiff zstd
+NEED_TEST = $(NEED_BUILD) gnulib strace busybox-static bash-static e2fsck-static gpgv-static mksh sash zsh-static util-linux python3 python3-venv qemu-system-x86 xz-utils bsdiff zstd docker-registry skopeo
 
 # How long make fuzz runs each target.
 TIME ?= 30s

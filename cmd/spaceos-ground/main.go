@@ -38,6 +38,9 @@ and keeps the trust in them. It lies beside spaceos, which starts it: type
 		newInit(s),
 		newDelta(s),
 		newTrust(s, protection),
+		newSBOM(s),
+		newPush(s),
+		newPull(s),
 	}
 	for _, verb := range cli.GroundVerbs() {
 		for _, c := range verbs {

@@ -2,8 +2,8 @@
 // attaches documents such as an SBOM to them as referrers.
 //
 //	hello, err := registry.Open("registry.example/acme/hello:1.0.0", registry.Options{})
-//	img, err := hello.Push(ctx, layout)   // what image.Open gave
-//	img, err = hello.Pull(ctx, writer)    // what image.Create gave
+//	img, err := hello.Push(ctx, layout, false) // what image.Open gave
+//	img, err = hello.Pull(ctx, create)         // create calls image.Create
 //
 // A registry is a stranger, whoever runs it: what is pulled is an image whose
 // digest was computed here, blob by blob, each no longer than the image says,

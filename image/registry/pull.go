@@ -15,14 +15,20 @@ import (
 	"spaceos/image"
 )
 
-// Pull fetches the image that the reference names, and nothing else, and
-// commits it to w. The image's digest is the one in the reference if it has
-// one; a tag is whatever the registry says that it is.
-func (r *Remote) Pull(ctx context.Context, w *image.Writer) (*image.Image, error) {
+// Pull fetches the image that the reference names, and nothing else, into the
+// layout that create begins when it has seen what the image is. The image's
+// digest is the one in the reference if it has one; a tag is whatever the
+// registry says that it is. On an error nothing is left.
+func (r *Remote) Pull(ctx context.Context, create func(*image.Image) (*image.Writer, error)) (img *image.Image, err error) {
 	img, raw, config, err := r.look(ctx)
 	if err != nil {
 		return nil, err
 	}
+	w, err := create(img)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.Abort()) }()
 	moved := r.meter(img.Blobs())
 	for _, d := range img.Blobs() {
 		switch d.Digest {

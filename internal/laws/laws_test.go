@@ -29,6 +29,7 @@ var mayImport = map[string]struct{ own, outside []string }{
 	"spaceos/image":                   {[]string{"spaceos", "spaceos/canonical", "spaceos/manifest"}, []string{"golang.org/x/sys"}},
 	"spaceos/manifest/author":         {[]string{"spaceos", "spaceos/manifest"}, []string{"github.com/goccy/go-yaml"}},
 	"spaceos/image/delta":             {[]string{"spaceos", "spaceos/image"}, []string{"github.com/klauspost/compress"}},
+	"spaceos/image/registry":          {[]string{"spaceos", "spaceos/canonical", "spaceos/image"}, []string{"oras.land/oras-go/v2", "github.com/opencontainers/image-spec", "github.com/opencontainers/go-digest"}},
 	"spaceos/image/sbom":              {[]string{"spaceos", "spaceos/image", "spaceos/manifest"}, nil},
 	"spaceos/kvm":                     {nil, []string{"golang.org/x/sys"}},
 	"spaceos/vmm":                     {[]string{"spaceos/kvm"}, []string{"golang.org/x/sys"}},

@@ -68,7 +68,7 @@ func TestProgressIsForTerminals(t *testing.T) {
 	p = &progress{out: &terminal}
 	p.show(1<<20, 4<<20)
 	p.end()
-	if got, want := terminal.String(), "\r\x1b[K 25 %  1 MiB of 4 MiB\r\x1b[K"; got != want {
+	if got, want := terminal.String(), "\r\x1b[K 25 %  1.0 MiB of 4.0 MiB\r\x1b[K"; got != want {
 		t.Errorf("on a terminal it says %q, want %q", got, want)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"spaceos/image"
 )
 
-// maxReferrers is how many documents of one kind an image may have here.
+// maxReferrers is how many documents an image may have here.
 const maxReferrers = 256
 
 // maxDocument is the size of the greatest attached document, in bytes.
@@ -57,9 +57,10 @@ func (r *Remote) Attach(ctx context.Context, to *image.Image, mediaType, title s
 
 // Attached fetches the documents of a media type that were attached to an
 // image, in the order in which the registry lists them. Anybody who may push to
-// the repository can attach one.
+// the repository can attach one. The list says of what kind each is, but not
+// every registry gets that right, so the manifests are asked.
 func (r *Remote) Attached(ctx context.Context, to *image.Image, mediaType string) (documents [][]byte, err error) {
-	list, err := registry.Referrers(ctx, r.repository, foreign(to.Descriptor()), mediaType)
+	list, err := registry.Referrers(ctx, r.repository, foreign(to.Descriptor()), "")
 	if err != nil {
 		return nil, r.explain("what refers to it", err)
 	}
@@ -67,7 +68,17 @@ func (r *Remote) Attached(ctx context.Context, to *image.Image, mediaType string
 		return nil, r.bad(image.ErrLimit, "%d documents refer to this image, and %d are allowed", len(list), maxReferrers)
 	}
 	for _, d := range list {
-		document, err := r.attached(ctx, d, to, mediaType)
+		p, err := r.attached(ctx, d, to)
+		if err != nil {
+			return nil, err
+		}
+		if p.ArtifactType != mediaType {
+			continue
+		}
+		if len(p.Layers) != 1 || p.Layers[0].Size < 0 || p.Layers[0].Size > maxDocument {
+			return nil, r.bad(image.ErrLimit, "%s should name one document of at most %d bytes, and does not", d.Digest, maxDocument)
+		}
+		document, err := r.small(ctx, p.Layers[0])
 		if err != nil {
 			return nil, err
 		}
@@ -76,22 +87,20 @@ func (r *Remote) Attached(ctx context.Context, to *image.Image, mediaType string
 	return documents, nil
 }
 
-func (r *Remote) attached(ctx context.Context, d ocispec.Descriptor, to *image.Image, mediaType string) ([]byte, error) {
-	if d.MediaType != image.TypeManifest || d.Size < 0 || d.Size > image.MaxManifest {
-		return nil, r.bad(image.ErrMalformed, "what refers to it is %q of %d bytes, and should be a manifest", printable(d.MediaType), d.Size)
+// attached reads a manifest that the registry lists as a referrer.
+func (r *Remote) attached(ctx context.Context, d ocispec.Descriptor, to *image.Image) (p parts, err error) {
+	if d.MediaType != image.TypeManifest {
+		return p, nil // an index, a signature of another tool: not ours
 	}
 	_, raw, err := r.manifest(ctx, d.Digest.String())
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	p, err := partsOf(raw)
-	if err != nil || p.Subject == nil || p.Subject.Digest != foreign(to.Descriptor()).Digest || len(p.Layers) != 1 || p.Layers[0].MediaType != mediaType {
-		return nil, r.bad(image.ErrMalformed, "%s claims to be %s of this image, and is not", d.Digest, mediaType)
+	p, err = partsOf(raw)
+	if err != nil || p.Subject == nil || p.Subject.Digest != foreign(to.Descriptor()).Digest {
+		return p, r.bad(image.ErrMalformed, "the registry lists %s as referring to this image, and it does not", d.Digest)
 	}
-	if size := p.Layers[0].Size; size < 0 || size > maxDocument {
-		return nil, r.bad(image.ErrLimit, "%s claims %d bytes, and %d are allowed", d.Digest, size, maxDocument)
-	}
-	return r.small(ctx, p.Layers[0])
+	return p, nil
 }
 
 func describe(mediaType string, data []byte) image.Descriptor {

@@ -8,10 +8,13 @@ package registries
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -89,6 +92,30 @@ func Debian(dir string) (host string, stop func(), err error) {
 
 // WithReferrers starts a registry in this process that has the referrers API.
 func WithReferrers() (host string, stop func()) {
-	server := httptest.NewServer(registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0))))
+	server := httptest.NewServer(Handler())
 	return strings.TrimPrefix(server.URL, "http://"), server.Close
+}
+
+// Handler is such a registry. The one that it is made of answers questions
+// about referrers, but does not say so when it is given one
+// (distribution-spec, "Pushing Manifests with Subject": OCI-Subject).
+func Handler() http.Handler {
+	inner := registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/") {
+			body, err := io.ReadAll(io.LimitReader(r.Body, 4<<20))
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			var manifest struct {
+				Subject struct{ Digest string } `json:"subject"`
+			}
+			if json.Unmarshal(body, &manifest) == nil && manifest.Subject.Digest != "" {
+				w.Header().Set("OCI-Subject", manifest.Subject.Digest)
+			}
+		}
+		inner.ServeHTTP(w, r)
+	})
 }

@@ -57,7 +57,17 @@ func (w *Writer) finish(manifests []Named) error {
 }
 
 // Abort removes what was made and not committed; after Commit it does nothing.
-func (w *Writer) Abort() error { return w.failed(os.RemoveAll(w.staging)) }
+func (w *Writer) Abort() error {
+	if w.staging == "" {
+		return nil
+	}
+	err := os.RemoveAll(w.staging)
+	if w.lock != nil {
+		err = errors.Join(err, w.lock.Close())
+	}
+	w.staging, w.lock = "", nil
+	return w.failed(err)
+}
 
 func indexOf(manifests []Named) ([]byte, error) {
 	list := make([]canonical.Value, len(manifests))

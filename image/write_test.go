@@ -253,3 +253,51 @@ func TestUnpack(t *testing.T) {
 		t.Errorf("what was unpacked of a bad image is still there (%v)", err)
 	}
 }
+
+// TestKilledWritersLeaveNothing: what a killed process left is gone with the
+// next one; what another is making stays.
+func TestKilledWritersLeaveNothing(t *testing.T) {
+	out := t.TempDir()
+	p := filepath.Join(out, "x.oci")
+	alive, err := Create(p, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (files{".x.oci.part-killed/layout/blobs/sha256/00": "half", ".x.oci.part-file": "not ours"}).write(out); err != nil {
+		t.Fatal(err)
+	}
+	if img := seal(t, payload(), source, p); img == nil {
+		t.Fatal("not sealed")
+	}
+	if _, err := alive.Add(strings.NewReader("still there")); err != nil {
+		t.Errorf("the folder of a living writer was removed: %v", err)
+	}
+	if err := alive.Abort(); err != nil {
+		t.Error(err)
+	}
+	names, err := filepath.Glob(filepath.Join(out, ".*"))
+	if want := []string{filepath.Join(out, ".x.oci.part-file")}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("there is %q (%v), want %q", names, err, want)
+	}
+}
+
+// TestSealedTwiceAtOnce: of two that take one name, one is an image, and the
+// other says that it is there already.
+func TestSealedTwiceAtOnce(t *testing.T) {
+	out := t.TempDir()
+	p := filepath.Join(out, "x.oci")
+	first, err := Create(p, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := seal(t, payload(), source, p)
+	if err := first.Commit(); !errors.Is(err, ErrExists) {
+		t.Errorf("got %v, want %v", err, ErrExists)
+	}
+	if got := read(t, p); got.Digest != made.Digest {
+		t.Errorf("there is %v, want %v", got.Digest, made.Digest)
+	}
+	if left := tree(t, out); len(left) != len(tree(t, p))+1 {
+		t.Errorf("there is %q", left)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"spaceos"
 )
@@ -24,6 +25,7 @@ import (
 type Writer struct {
 	path    string
 	staging string // the temporary folder
+	lock    *os.File
 	force   bool
 	blobs   map[spaceos.Digest]int64
 }
@@ -44,14 +46,46 @@ func Create(path string, force bool) (*Writer, error) {
 	if err := w.mayStand(); err != nil {
 		return nil, err
 	}
-	var err error
-	if w.staging, err = os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".part-"); err != nil {
-		return nil, w.failed(err)
-	}
-	if err := os.MkdirAll(filepath.Join(w.staging, "layout", filepath.FromSlash(blobFolder)), 0o755); err != nil {
+	if err := w.stage(); err != nil {
 		return nil, errors.Join(w.failed(err), w.Abort())
 	}
 	return w, nil
+}
+
+// stage makes the temporary folder. It is locked while its process lives, so
+// that folders whose process was killed are known, and removed.
+func (w *Writer) stage() (err error) {
+	dir, prefix := filepath.Dir(w.path), "."+filepath.Base(w.path)+".part-"
+	removeStale(dir, prefix)
+	if w.staging, err = os.MkdirTemp(dir, prefix); err != nil {
+		return err
+	}
+	if w.lock, err = os.Open(w.staging); err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(w.lock.Fd()), syscall.LOCK_EX); err != nil {
+		return err
+	}
+	return os.MkdirAll(w.at(blobFolder), 0o755)
+}
+
+// removeStale removes what killed processes left. What cannot be removed does
+// no harm.
+func removeStale(dir, prefix string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), prefix) || !e.IsDir() {
+			continue
+		}
+		f, err := os.Open(filepath.Join(dir, e.Name()))
+		if err != nil {
+			continue
+		}
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			os.RemoveAll(f.Name())
+		}
+		f.Close()
+	}
 }
 
 func (w *Writer) failed(err error) error {

@@ -4,7 +4,7 @@ import "slices"
 
 // SwitchedList is every mutant that shares a program with others.
 func SwitchedList() Switched {
-	return Switched{Conditions: slices.Concat(imageConditions, deltaConditions), Statements: slices.Concat(imageStatements, deltaStatements)}
+	return Switched{Conditions: slices.Concat(imageConditions, manifestConditions, deltaConditions), Statements: slices.Concat(imageStatements, manifestStatements, deltaStatements)}
 }
 
 // List is every mutant that needs a program of its own.

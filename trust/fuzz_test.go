@@ -78,10 +78,18 @@ func FuzzDocuments(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, err := range []error{v.Root(doc), second(v.Open(doc)), second(v.Piece(doc)), v.Plan(doc)} {
-			if !known(err) {
-				t.Fatalf("handed to the verifier: got error %v, which is of no kind", err)
-			}
+		switch role {
+		case "root":
+			err = v.Root(doc)
+		case "timestamp":
+			_, err = v.Open(doc)
+		case "director":
+			err = v.Plan(doc)
+		default:
+			_, err = v.Piece(doc)
+		}
+		if !known(err) {
+			t.Fatalf("handed to the verifier as %s: got error %v, which is of no kind", role, err)
 		}
 		for _, h := range v.Status().Held {
 			if h.Version < 1 || kind&8 == 0 && h.Version > 2 {
@@ -90,5 +98,3 @@ func FuzzDocuments(f *testing.F) {
 		}
 	})
 }
-
-func second(_ bool, err error) error { return err }

@@ -212,17 +212,3 @@ func (f *Fields) Limits(name string) (l spaceos.Limits) {
 	}
 	return l
 }
-
-// NewLimits makes the object that Limits reads. Parts of a millisecond are
-// left out.
-func NewLimits(l spaceos.Limits) Value {
-	var members []Member
-	for _, limit := range l.List() {
-		if limit.Time != nil {
-			members = append(members, Member{limit.Name + "-ms", NewInt(limit.Time.Milliseconds())})
-		} else {
-			members = append(members, Member{limit.Name, NewInt(int64(min(*limit.Bytes, 1<<63-1)))})
-		}
-	}
-	return NewObject(members...)
-}

@@ -292,3 +292,34 @@ func declared(t *testing.T, name string) bool {
 	})
 	return found
 }
+
+// TestTheVerifierThatFliesStaysSmall counts the lines of what decides on board
+// what may run, so that one person can read it: package trust with its
+// comments, and its code together with that of the reader of canonical JSON
+// that it stands on (writing is the ground's).
+func TestTheVerifierThatFliesStaysSmall(t *testing.T) {
+	const most = 1500
+	trustLines, code := 0, 0
+	goFiles(t, func(path string) {
+		dir, name := filepath.Base(filepath.Dir(path)), filepath.Base(path)
+		if filepath.Dir(filepath.Dir(path)) != root(t) || dir != "trust" && dir != "canonical" || strings.HasSuffix(name, "_test.go") || dir+"/"+name == "canonical/write.go" {
+			return
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if dir == "trust" {
+				trustLines++
+			}
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
+				code++
+			}
+		}
+	})
+	t.Logf("total: the verifier has %d lines, and %d of code with the reader of canonical JSON", trustLines, code)
+	if trustLines < 500 || trustLines > most || code > most {
+		t.Errorf("the verifier has %d lines, and %d of code with the reader of canonical JSON; want at most %d of each", trustLines, code, most)
+	}
+}

@@ -133,19 +133,12 @@ func (e Envelope) WriteFile(w io.Writer) {
 // name this one by. The file form is not made for it.
 func (e Envelope) Digest() (d spaceos.Digest, length int64) {
 	sum := sha256.New()
-	n := countWriter{sum, 0}
-	e.WriteFile(&n)
-	return spaceos.Digest(sum.Sum(nil)), n.n
-}
-
-type countWriter struct {
-	io.Writer
-	n int64
-}
-
-func (c *countWriter) Write(b []byte) (int, error) {
-	c.n += int64(len(b))
-	return c.Writer.Write(b)
+	e.WriteFile(sum)
+	length = int64(len(`{"signatures":[],"signed":}`)+len(e.Signed)) + int64(max(0, len(e.Signatures)-1))
+	for _, s := range e.Signatures {
+		length += int64(len(`{"keyid":"","sig":""}`) + 2*len(s.Key) + 2*len(s.Sig))
+	}
+	return spaceos.Digest(sum.Sum(nil)), length
 }
 
 func (e Envelope) signature(key spaceos.Digest) []byte {

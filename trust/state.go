@@ -43,10 +43,8 @@ type state struct {
 }
 
 func (s state) role(name string) Held {
-	for _, h := range s.Held {
-		if h.Role == name {
-			return h
-		}
+	if at := slices.IndexFunc(s.Held, func(h Held) bool { return h.Role == name }); at >= 0 {
+		return s.Held[at]
 	}
 	return Held{Role: name}
 }

@@ -31,7 +31,7 @@ const (
 	helpToOpen  = "add your user to the group that owns it (usermod -aG kvm tester) and log in again, or run as root"
 	notKVM      = "this is not a KVM device"
 	helpNotKVM  = "KVM_GET_API_VERSION failed (kvm: KVM_GET_API_VERSION: inappropriate ioctl for device); give the real /dev/kvm"
-	allCapsGone = "this KVM lacks KVM_CAP_IMMEDIATE_EXIT, KVM_CAP_SYNC_REGS, KVM_CAP_XSAVE, KVM_CAP_XCRS, KVM_CAP_X86_MSR_FILTER, KVM_CAP_DISABLE_QUIRKS2"
+	allCapsGone = "this KVM lacks KVM_CAP_IMMEDIATE_EXIT, KVM_CAP_SYNC_REGS, KVM_CAP_XSAVE, KVM_CAP_XCRS, KVM_CAP_X86_MSR_FILTER, KVM_CAP_DISABLE_QUIRKS2, KVM_CAP_SPLIT_IRQCHIP"
 )
 
 // failCreateVM installs a seccomp filter under which ioctl(_, KVM_CREATE_VM)

@@ -37,8 +37,6 @@ var manifestConditions = []Mutant{
 		"manifest/author", "TestBadManifests"},
 	{"YAML of any size", "manifest/author/reader.go", "if len(text) > MaxSize {", "if false {",
 		"manifest/author", "TestReadRefusesWhatIsNoFile"},
-	{"a starter over what is there", "manifest/author/starter.go", "if _, err := os.Lstat(folder); err == nil {", "if _, err := os.Lstat(folder); err == nil && false {",
-		"manifest/author", "TestStarterTouchesNothing"},
 }
 
 // manifestStatements are those of them that are a statement.

@@ -384,7 +384,7 @@ func TestBadFolders(t *testing.T) {
 		}, ErrSize, "this blob has 10000000000 bytes, and 14 are claimed"},
 		{"an index of 10 GB", func(dir string) error {
 			return os.Truncate(filepath.Join(dir, indexFile), 10_000_000_000)
-		}, ErrLimit, "index.json: it has 10000000000 bytes, and 1048576 are allowed"},
+		}, ErrLimit, "index.json: it has 10000000000 bytes, and 262144 are allowed"},
 		{"a link that nothing names", func(dir string) error {
 			return os.Symlink("/etc/passwd", filepath.Join(dir, "blobs", "x"))
 		}, ErrKind, "blobs/x: this is a symbolic link"},

@@ -269,3 +269,44 @@ func TestDecodeTakesPayloadsAlone(t *testing.T) {
 		t.Errorf("got %v, want %v because of its artifactType", err, ErrMalformed)
 	}
 }
+
+// countingStore counts how often each file is opened.
+type countingStore struct {
+	store
+	opened map[string]int
+}
+
+func (s countingStore) open(name string) (io.ReaderAt, int64, io.Closer, error) {
+	s.opened[name]++
+	return s.store.open(name)
+}
+
+// TestABlobIsReadOnce: naming a blob thousands of times does not make Verify
+// read it so often.
+func TestABlobIsReadOnce(t *testing.T) {
+	l := goodLayout(t)
+	part := fmt.Sprintf(`{"mediaType":"a","digest":%q,"size":14}`, spaceos.DigestOf([]byte(source["hello*"])))
+	other := `{"schemaVersion":2,"artifactType":"application/vnd.example","layers":[` + strings.Repeat(part+",", 1000) + part + `]}`
+	l[blobOf(other)] = []byte(other)
+	l.edit(t, indexFile, `"manifests":[`, fmt.Sprintf(`"manifests":[{"mediaType":%q,"digest":%q,"size":%d},`, TypeManifest, spaceos.DigestOf([]byte(other)), len(other)))
+	packed := l.tar(t)
+	s, err := openTar(bytes.NewReader(packed), int64(len(packed)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counting := countingStore{s, map[string]int{}}
+	layout, err := newLayout("x.tar", counting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := layout.Verify(); err != nil {
+		t.Fatal(err)
+	}
+	if n := counting.opened[blobOf(source["hello*"])]; n != 1 {
+		t.Errorf("the program was opened %d times, want once", n)
+	}
+	others, err := layout.Others()
+	if err != nil || len(others) != 1 || others[0].ArtifactType != "application/vnd.example" || string(others[0].Raw) != other {
+		t.Errorf("others are %+v, %v", others, err)
+	}
+}

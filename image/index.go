@@ -33,7 +33,7 @@ func (l *Layout) readIndex() error {
 	if v, err := o.text("imageLayoutVersion"); err != nil || v != layoutVersion {
 		return bad(layoutFile, ErrNotLayout, "the version of the layout is %.40q, and %s is what can be read", v, layoutVersion)
 	}
-	if data, err = l.file(indexFile, MaxManifest); err != nil {
+	if data, err = l.file(indexFile, maxIndex); err != nil {
 		return err
 	}
 	l.index, err = parseIndex(data)

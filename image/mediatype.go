@@ -39,7 +39,7 @@ const (
 
 // Limits of a sealed image. They bound what reading a stranger's layout costs.
 const (
-	// MaxManifest is the greatest OCI manifest, config or index, in bytes.
+	// MaxManifest is the greatest OCI manifest or config, in bytes.
 	MaxManifest = 1 << 20
 	// MaxFiles is how many files an image has at most.
 	MaxFiles = 2048
@@ -51,6 +51,8 @@ const (
 	maxManifests = 64
 	// maxEntries bounds the entries of a tar and the files of a folder.
 	maxEntries = MaxFiles + 4*maxManifests
+	// maxIndex is the size of the greatest index.json, in bytes.
+	maxIndex = 256 << 10
 	// maxLayoutFile is the size of the greatest oci-layout, in bytes.
 	maxLayoutFile = 4 << 10
 )

@@ -79,7 +79,7 @@ func TestSameInputSameDigest(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return os.Chmod(p, info.Mode()&0o700|0o066)
+			return os.Chmod(p, info.Mode()&0o700|0o077)
 		})},
 		{"a folder in another order", "a", "022", nil, func(t *testing.T, dir string) { reorder(t, filepath.Join(dir, "model")) }},
 		{"empty folders", "a", "022", nil, func(t *testing.T, dir string) {

@@ -18,7 +18,7 @@ func (l *Layout) verify() (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]bool{layoutFile: true, indexFile: true}
+	known := sizes{layoutFile: 0, indexFile: 0}
 	for _, d := range img.Blobs() {
 		if err := l.verifyBlob(d, known); err != nil {
 			return nil, err
@@ -37,30 +37,37 @@ func (l *Layout) verify() (*Image, error) {
 		return nil, err
 	}
 	for _, name := range names {
-		if !known[name] {
+		if _, named := known[name]; !named {
 			return nil, bad(name, ErrExtra, "nothing in this layout names this file: remove it")
 		}
 	}
 	return img, nil
 }
 
-func (l *Layout) verifyBlob(d Descriptor, known map[string]bool) error {
+// sizes are those of the files that were read.
+type sizes map[string]int64
+
+// verifyBlob reads a blob, once, however often it is named.
+func (l *Layout) verifyBlob(d Descriptor, known sizes) error {
+	if size, read := known[blobName(d.Digest)]; read && size == d.Size {
+		return nil
+	}
 	b, err := l.blob(d.Digest, d.Size)
 	if err != nil {
 		return err
 	}
-	known[blobName(d.Digest)] = true
+	known[blobName(d.Digest)] = d.Size
 	return b.Close()
 }
 
 // verifyOther reads what a manifest of another kind names, as the SBOM of an
 // image. Its form is its own tool's.
-func (l *Layout) verifyOther(d Descriptor, known map[string]bool) error {
+func (l *Layout) verifyOther(d Descriptor, known sizes) error {
 	raw, err := l.small(d.Digest, d.Size)
 	if err != nil {
 		return err
 	}
-	known[blobName(d.Digest)] = true
+	known[blobName(d.Digest)] = d.Size
 	parts, err := partsOf(raw)
 	if err != nil {
 		return bad(blobName(d.Digest), ErrMalformed, "%v", err)

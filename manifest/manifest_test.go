@@ -224,8 +224,8 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// FuzzDecode: what is accepted is written again as it came.
-func FuzzDecode(f *testing.F) {
+// FuzzManifest: what is accepted is written again as it came.
+func FuzzManifest(f *testing.F) {
 	m := full()
 	text, err := m.Canonical()
 	if err != nil {

@@ -24,11 +24,16 @@ var errCut = errors.New("the power failed")
 type drive struct {
 	top     *node
 	rand    *rand.Rand
-	ops     int // until the power fails; negative: it does not
+	ops     int  // until the power fails; negative: it does not
+	worst   bool // all that was not synced is lost
 	written int64
 	again   []string // writes over what was safe when the power came back
+	lost    []string // checkpoints in files whose names were not synced
 	safe    map[string]int64
 }
+
+// may says whether something that was not synced is lost.
+func (d *drive) may() bool { return d.worst || d.rand.IntN(2) == 0 }
 
 // A node is a file or a folder: as it is, and as it was synced.
 type node struct {
@@ -139,6 +144,7 @@ func (d *drive) Sync(folder string) error {
 // bytes that were synced in files whose names were.
 func (d *drive) boot() {
 	d.safe = map[string]int64{}
+	named := map[*node]bool{} // by a name that was synced, maybe an earlier one
 	var note func(n *node, at string)
 	note = func(n *node, at string) {
 		for name, c := range n.syncedNames {
@@ -146,10 +152,18 @@ func (d *drive) boot() {
 				note(c, path.Join(at, name))
 			} else {
 				d.safe[path.Join(at, name)] = int64(len(c.syncedData))
+				named[c] = true
 			}
 		}
 	}
 	note(d.top, ".")
+	d.ops = -1
+	names, _ := d.Names(".")
+	for _, name := range names {
+		if n := d.folder(name, false); !named[n] && len(n.syncedData) >= Checkpoint {
+			d.lost = append(d.lost, name)
+		}
+	}
 	d.lose(d.top)
 	d.ops = -1
 }
@@ -160,7 +174,7 @@ func (d *drive) lose(n *node) {
 		n.syncedData = slices.Clone(n.data)
 		return
 	}
-	if d.rand.IntN(2) == 0 {
+	if d.may() {
 		n.names = maps.Clone(n.syncedNames)
 	}
 	n.syncedNames = maps.Clone(n.names)
@@ -173,11 +187,11 @@ func (d *drive) lose(n *node) {
 // have reached the disk.
 func (d *drive) mixed(synced, now []byte) []byte {
 	out := slices.Clone(synced)
-	if len(now) != len(synced) && d.rand.IntN(2) == 0 {
+	if len(now) != len(synced) && !d.may() {
 		out = append(out[:min(len(out), len(now))], make([]byte, max(0, len(now)-len(out)))...)
 	}
 	for at := 0; at < min(len(out), len(now)); at += 512 {
-		if d.rand.IntN(2) == 0 {
+		if !d.may() {
 			end := min(at+512, len(out), len(now))
 			copy(out[at:end], now[at:end])
 		}
@@ -269,11 +283,11 @@ func (d *drive) whole(t *testing.T, img *image.Image) {
 	}
 }
 
-// task is a delta whose applying has several checkpoints.
-func task(t *testing.T) (apply func(*drive) error, img *image.Image) {
+// task is a delta that is to be applied.
+func task(t *testing.T, before, after files) (apply func(*drive) error, img *image.Image) {
 	t.Helper()
-	old, _ := sealed(t, "1", first)
-	new, img := sealed(t, "2", second)
+	old, _ := sealed(t, "1", before)
+	new, img := sealed(t, "2", after)
 	patch, _ := made(t, old, new)
 	return func(d *drive) error {
 		_, err := Apply(d, "new", old, bytes.NewReader(patch), int64(len(patch)), wanted(img))
@@ -285,41 +299,95 @@ func task(t *testing.T) (apply func(*drive) error, img *image.Image) {
 // in turn, writes at a drawn byte; then the next run ends the work, and writes
 // nothing again that was on the disk.
 func TestApplyGoesOnAfterACutAnywhere(t *testing.T) {
-	apply, img := task(t)
-	cuts := 0
-	for ; ; cuts++ {
-		d := newDrive(uint64(cuts))
-		d.ops = cuts
-		err := apply(d)
-		if err == nil {
-			d.whole(t, img)
-			break
+	apply, img := task(t, first, second)
+	ops := 0
+	for whole := false; !whole; ops++ {
+		whole = cutOnce(t, apply, img, uint64(ops), ops)
+	}
+	ops-- // at the last one there was no cut
+	t.Logf("%d operations, cut at each", ops)
+	if ops < 60 {
+		t.Errorf("applying has %d operations: too few to have cut at checkpoints", ops)
+	}
+	// What is there when the layout gets its name, and when Apply has returned,
+	// must stay whatever is lost.
+	for seed := range uint64(10) {
+		for cut := ops - 4; cut <= ops; cut++ {
+			cutOnce(t, apply, img, 1000+seed, cut)
 		}
-		if !errors.Is(err, errCut) {
-			t.Fatalf("cut at operation %d: %v, want %v", cuts, err, errCut)
+	}
+}
+
+// tiny is an image without checkpoints: every file is one write.
+var tiny = files{"program": random(1, 600), "same": random(2, 50)}
+
+// TestSmallFilesGoOnAfterACut: the same for an image of small files, whose names
+// are synced together.
+func TestSmallFilesGoOnAfterACut(t *testing.T) {
+	apply, img := task(t, tiny, tiny.with(files{"program": random(3, 600)}))
+	for seed := range uint64(2) {
+		ops := 0
+		for !cutOnce(t, apply, img, seed, ops) {
+			ops++
 		}
-		if d.boot(); d.top.names["new"] != nil {
-			d.whole(t, img) // it has its name, so it is whole
-			continue
+	}
+}
+
+// TestApplyGoesOnAfterAKill kills the process at each operation; the next one
+// ends the work, and then the power fails: what the first one wrote and did not
+// sync is on the disk all the same.
+func TestApplyGoesOnAfterAKill(t *testing.T) {
+	apply, img := task(t, tiny, tiny.with(files{"program": random(3, 600)}))
+	for ops, killed := 0, true; killed; ops++ {
+		d := newDrive(uint64(ops))
+		d.ops = ops
+		if killed = apply(d) != nil; killed {
+			d.ops = -1
+			if err := apply(d); err != nil {
+				t.Fatalf("killed at operation %d, the next run: %v", ops, err)
+			}
 		}
-		if err := apply(d); err != nil {
-			t.Fatalf("cut at operation %d, the next run: %v", cuts, err)
-		}
-		if len(d.again) > 0 {
-			t.Fatalf("cut at operation %d, the next run wrote again %v", cuts, d.again)
-		}
+		d.worst = true
+		d.boot()
 		d.whole(t, img)
 	}
-	t.Logf("%d operations, cut at each", cuts)
-	if cuts < 60 {
-		t.Errorf("applying has %d operations: too few to have cut at checkpoints", cuts)
+}
+
+// cutOnce cuts the power before an operation, and applies again; it says whether
+// all was done before.
+func cutOnce(t *testing.T, apply func(*drive) error, img *image.Image, seed uint64, ops int) (whole bool) {
+	t.Helper()
+	d := newDrive(seed)
+	d.worst = seed%3 == 0
+	d.ops = ops
+	err := apply(d)
+	if err != nil && !errors.Is(err, errCut) {
+		t.Fatalf("cut at operation %d: %v, want %v", ops, err, errCut)
 	}
+	d.boot()
+	if len(d.lost) > 0 {
+		t.Fatalf("cut at operation %d: synced, and without a name: %v", ops, d.lost)
+	}
+	switch {
+	case d.top.names["new"] != nil: // it has its name, so it is whole
+	case err == nil:
+		t.Fatalf("cut behind the end: the layout is gone")
+	default:
+		if err := apply(d); err != nil {
+			t.Fatalf("cut at operation %d, the next run: %v", ops, err)
+		}
+	}
+	if len(d.again) > 0 {
+		t.Fatalf("cut at operation %d, the next run wrote again %v", ops, d.again)
+	}
+	d.whole(t, img)
+	return err == nil
 }
 
 // TestApplyGetsThereThroughManyCuts cuts the power again and again, after hardly
 // more operations than looking at what is there takes.
 func TestApplyGetsThereThroughManyCuts(t *testing.T) {
-	apply, img := task(t)
+	apply, img := task(t, first, second)
 	d := newDrive(42)
 	cuts := 0
 	for ; ; cuts++ {
@@ -331,6 +399,7 @@ func TestApplyGetsThereThroughManyCuts(t *testing.T) {
 		if !errors.Is(err, errCut) {
 			t.Fatalf("run %d: %v", cuts, err)
 		}
+		d.worst = cuts%2 == 0
 		if d.boot(); d.top.names["new"] != nil {
 			break
 		}
@@ -339,8 +408,8 @@ func TestApplyGetsThereThroughManyCuts(t *testing.T) {
 		}
 	}
 	d.whole(t, img)
-	if len(d.again) > 0 {
-		t.Errorf("written again: %v", d.again)
+	if len(d.again) > 0 || len(d.lost) > 0 {
+		t.Errorf("written again: %v; synced, and without a name: %v", d.again, d.lost)
 	}
 	// A cut costs what was written since the last checkpoint, and no more.
 	if most := int64(img.Bytes()) + img.Size + img.Config.Size + 4096 + int64(cuts)*Checkpoint; d.written > most {

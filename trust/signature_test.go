@@ -85,12 +85,19 @@ func TestAttackOnSignatures(t *testing.T) {
 		}},
 		{"unknown_algorithm", func(b *board) {
 			b.good(b.update())
-			b.edit("group-0", `ml-dsa-65/1`, `ml-dsa-44/1`)
-			b.refused(b.update(), trust.ErrKeys)
-			b.edit("group-0", `"scheme":"ed25519"`, `"scheme":"none"`)
-			b.refused(b.update(), trust.ErrKeys)
+			key := b.r.Tenants["a"].Keys[0]
+			for half, object := range key.Objects {
+				public, _ := object.Member("keyval").Member("public").Str()
+				kind, _ := object.Member("keytype").Str()
+				other := *key
+				other.Objects[half] = trusttest.KeyObject(kind, []string{"rsa", "ml-dsa-44/1"}[half], public)
+				other.IDs[half] = spaceos.DigestOf(other.Objects[half].Bytes())
+				b.r.Tenants["a"].Keys[0] = &other
+				b.refused(b.update(), trust.ErrKeys)
+			}
 		}},
 		{"threshold_of_half_a_pair", func(b *board) {
+			b.r.Tenants["a"].Role = trusttest.NewRole("tenant a, 1 of 2", 1, 2)
 			b.good(b.update())
 			b.edit("group-0", `"threshold":2`, `"threshold":3`)
 			b.refused(b.update(), trust.ErrKeys)
@@ -123,6 +130,7 @@ func TestAttackOnSignatures(t *testing.T) {
 				b.Errorf("open sets after the root that took their key away: got %v, want none", open)
 			}
 			b.refused(b.v.Plan(old.Plan(craft)), trust.ErrSignatures)
+			b.refused(b.v.Plan(old.Plan("sat-8")), trust.ErrSignatures) // of which nothing is read
 			_, err = b.v.Open(old.Publish().Timestamp)
 			b.refused(err, trust.ErrSignatures)
 			b.good(b.v.Plan(b.r.Plan(craft)))

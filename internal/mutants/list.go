@@ -4,12 +4,12 @@ import "slices"
 
 // SwitchedList is every mutant that shares a program with others.
 func SwitchedList() Switched {
-	return Switched{Conditions: slices.Concat(imageConditions, manifestConditions, deltaConditions), Statements: slices.Concat(imageStatements, manifestStatements, deltaStatements)}
+	return Switched{Conditions: slices.Concat(imageConditions, manifestConditions, deltaConditions, trustConditions), Statements: slices.Concat(imageStatements, manifestStatements, deltaStatements)}
 }
 
 // List is every mutant that needs a program of its own.
 func List() []Mutant {
-	return slices.Concat(machine, libraryOS, theWorld, theCell, sealedImages, deltaReaders)
+	return slices.Concat(machine, libraryOS, theWorld, theCell, sealedImages, deltaReaders, verifierAlone)
 }
 
 // machine are checks of the walls between guest and host.

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -168,6 +169,11 @@ func TestUnpackRefuses(t *testing.T) {
 	if len(bomb) > wire.MaxMessage {
 		t.Fatalf("the bomb has %d bytes", len(bomb))
 	}
+	narrow, err := zstd.NewWriter(nil, zstd.WithWindowSize(64<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := narrow.EncodeAll(make([]byte, 50<<20), []byte{1})
 	slightly := encoder.EncodeAll(make([]byte, trust.MaxDocument+1), []byte{1})
 	good, err := wire.Pack([]byte("\x01\x00{}"), nil)
 	if err != nil {
@@ -176,10 +182,14 @@ func TestUnpackRefuses(t *testing.T) {
 	if doc, err := wire.Unpack(good, none); err != nil || string(doc) != "\x01\x00{}" {
 		t.Fatalf("a good message: got %q, %v", doc, err)
 	}
+	skipped := make([]byte, wire.MaxMessage) // a frame that decoders skip (RFC 8878, 3.1.2)
+	copy(skipped, []byte{0x50, 0x2a, 0x4d, 0x18})
+	binary.LittleEndian.PutUint32(skipped[4:], uint32(len(skipped)-8))
+	long := append(append([]byte{1}, skipped...), good[1:]...)
 	for name, message := range map[string][]byte{
-		"nothing": nil, "a bomb": bomb, "one byte more than a document": slightly, "another first byte": append([]byte{3}, good[1:]...),
+		"nothing": nil, "a bomb": bomb, "a bomb that needs little memory by itself": small, "one byte more than a document": slightly, "another first byte": append([]byte{3}, good[1:]...),
 		"a prefix that is not held": append(append([]byte{2}, make([]byte, 32)...), good[1:]...), "half a digest": append([]byte{2}, make([]byte, 31)...),
-		"no frame": {1, 2, 3, 4}, "too many bytes": make([]byte, wire.MaxMessage+1), "a frame cut short": good[:len(good)-1],
+		"no frame": {1, 2, 3, 4}, "too many bytes": long, "a frame cut short": good[:len(good)-1],
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -118,6 +118,7 @@ func TestBadRepositories(t *testing.T) {
 		{"a later specification", tenant, signed(replace(`"1.0.31"`, `"2.0.0"`)), "spec_version"},
 		{"an unknown algorithm", group, signed(replace("ml-dsa-65/1", "ml-dsa-65/2")), "does not fit"},
 		{"an id that is not the key's digest", group, signed(replace(`"keys":{"`, `"keys":{"0`)), "does not fit"},
+		{"a key that no role has", group, signed(func(s string) string { return strayKey(t, s) }), "a key that no role has"},
 		{"an odd threshold", group, signed(replace(`"threshold":2`, `"threshold":3`)), "threshold"},
 		{"a threshold above the keys", group, signed(replace(`"threshold":2`, `"threshold":4`)), "threshold"},
 		{"keys without a role", root, signed(replace(`"keyids":["`, `"keyids":["`+strings.Repeat("0", 64)+`","`)), "does not fit"},
@@ -226,6 +227,21 @@ func edited(file string, change func([]signature) []signature) string {
 		return file
 	}
 	return string(data)
+}
+
+// strayKey adds a stranger's key to the first table of keys.
+func strayKey(t *testing.T, s string) string {
+	k := testKey(t, "stranger").Public()
+	e, err := canonical.Parse([]byte(s), maxDepth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := e.Member("delegations").Member("keys")
+	members := []canonical.Member{{Name: k.IDs()[0], Value: k.objects()[0]}}
+	for name, v := range keys.Members() {
+		members = append(members, canonical.Member{Name: name, Value: v})
+	}
+	return strings.Replace(s, string(keys.Bytes()), string(canonical.NewObject(members...).Bytes()), 1)
 }
 
 func signTwice(s string) string {

@@ -238,3 +238,22 @@ func TestPublishedVersionsStay(t *testing.T) {
 		})
 	}
 }
+
+// TestANewRootNeedsTheOldKeys: neither the old keys nor the new ones alone
+// make a root whole (TUF 5.3.4), and a spacecraft follows the chain.
+func TestANewRootNeedsTheOldKeys(t *testing.T) {
+	f, _ := oneTenant(t)
+	fresh := testKey(t, "root 2")
+	change := Change{Add: publics(fresh), Remove: publics(f.root)}
+	p, err := f.Rotate(Root, change, fresh)
+	wantProgress(t, []Progress{p}, err, Root, 2, 0, 1)
+	all, err := f.Sign(Root, f.root)
+	wantProgress(t, all, err, Root, 2, 1, 1)
+	f.rehearse("sat-1")
+
+	p, err = f.Rotate(Root, Change{Add: publics(f.root), Remove: publics(fresh)}, f.root)
+	wantProgress(t, []Progress{p}, err, Root, 3, 0, 1)
+	all, err = f.Sign(Root, fresh)
+	wantProgress(t, all, err, Root, 3, 1, 1)
+	f.rehearse("sat-1")
+}

@@ -144,6 +144,7 @@ var manifestCases = []badLayout{
 		l.replace(t, l.manifest(t), []byte(`{"schemaVersion":2,"mediaType":"`+TypeManifest+`","config":{},"layers":[]}`))
 	}, ErrNotImage, "index.json: it names no sealed image but a container's image"},
 	{"another kind of artifact", inManifest(TypePayload, "application/vnd.example.chart"), ErrNotImage, "index.json: it names no sealed image but application/vnd.example.chart"},
+	{"a kind of artifact for terminals", inManifest(TypePayload, "\u009b2J"), ErrNotImage, `index.json: it names no sealed image but "\u009b2J"`},
 	{"the manifest is no JSON", func(t *testing.T, l layout) { l.replace(t, l.manifest(t), []byte("hello")) }, ErrMalformed, "it is not JSON"},
 	{"the manifest has white space", inManifest(`"schemaVersion":2}`, `"schemaVersion": 2}`), ErrMalformed, "not canonical JSON"},
 	{"the manifest has an unknown member", inManifest(`"schemaVersion":2}`, `"schemaVersion":2,"subject":{}}`), ErrMalformed, "manifest.subject is not as it should be: it is unknown here"},
@@ -213,6 +214,7 @@ var blobCases = []badLayout{
 	{"the manifest is missing", func(t *testing.T, l layout) { delete(l, l.manifest(t)) }, ErrMissing, "this blob is missing"},
 	{"a blob that nothing names", set(blobOf("extra"), "extra"), ErrExtra, blobOf("extra") + ": nothing in this layout names this file: remove it"},
 	{"a file that nothing names", set("blobs/.hidden", ""), ErrExtra, "blobs/.hidden: nothing in this layout names this file"},
+	{"a file that nothing names, with a name for terminals", set("blobs/\x1b[2J\nx", ""), ErrExtra, `"blobs/\x1b[2J\nx": nothing in this layout names this file`},
 	{"a blob is short", set(blobOf(source["hello*"]), source["hello*"][:13]), ErrSize, "this blob has 13 bytes, and 14 are claimed"},
 	{"a blob is long", set(blobOf(source["hello*"]), source["hello*"]+"!"), ErrSize, "this blob has 15 bytes, and 14 are claimed"},
 	{"a blob has other bytes", set(blobOf(source["hello*"]), strings.ToUpper(source["hello*"])), ErrDigest, "it is damaged, so copy the image again"},

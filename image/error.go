@@ -3,6 +3,8 @@ package image
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 )
 
 // What can be wrong with a layout; an *Error wraps one of them.
@@ -32,12 +34,20 @@ type Error struct {
 func (e *Error) Error() string {
 	text := e.Text
 	if e.File != "" {
-		text = e.File + ": " + text
+		text = plain(e.File) + ": " + text
 	}
 	if e.Layout != "" {
 		text = e.Layout + ": " + text
 	}
 	return text
+}
+
+// plain is a name that a stranger gave, fit for a terminal.
+func plain(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Sprintf("%.100q", name)
+	}
+	return name
 }
 
 // Unwrap gives the reason, for errors.Is.

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -106,10 +107,11 @@ func noImage(others []string) string {
 	if len(others) == 0 {
 		return "it names no manifest, so there is no image in this layout"
 	}
-	if others[0] == "" {
-		others[0] = "a container's image"
+	for i, kind := range others {
+		others[i] = cmp.Or(kind, "a container's image")
 	}
-	return fmt.Sprintf("it names no sealed image but %.80s: make one with spaceos seal", strings.Join(others, ", "))
+	others = others[:min(len(others), 3)]
+	return fmt.Sprintf("it names no sealed image but %s: make one with spaceos seal", plain(strings.Join(others, ", ")))
 }
 
 // decode reads an image whose OCI manifest is at hand.

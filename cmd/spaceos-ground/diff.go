@@ -74,7 +74,7 @@ func printChange(w *page, kind image.Kind, name, before, after string) {
 	if name == "" { // the group has but one
 		name, value = value, ""
 	}
-	w.line("  %c %s\t%s", kind, name, value)
+	w.line("  %c %s\t%s", kind, plain(name), plain(value))
 }
 
 func sizeOf(f image.File) string {

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 )
 
 // A page is text for people in columns. Each block of it, up to an empty line,
@@ -34,12 +36,21 @@ func (p *page) line(format string, args ...any) {
 // field prints a name and a value, and nothing if there is none.
 func (p *page) field(name, value string) {
 	if value != "" {
-		p.line("%s\t%s", name, value)
+		p.line("%s\t%s", name, plain(value))
 	}
 }
 
 // row is a field within a block.
-func (p *page) row(name, value string) { p.line("  %s\t%s", name, value) }
+func (p *page) row(name, value string) { p.line("  %s\t%s", name, plain(value)) }
+
+// plain is a text that a stranger wrote, fit for a terminal: a manifest may hold
+// any letter, and some of those are orders to terminals.
+func plain(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
+}
 
 // pageWidth is how long a line of names gets.
 const pageWidth = 78

@@ -37,6 +37,16 @@ var manifestConditions = []Mutant{
 		"manifest/author", "TestBadManifests"},
 	{"YAML of any size", "manifest/author/reader.go", "if len(text) > MaxSize {", "if false {",
 		"manifest/author", "TestReadRefusesWhatIsNoFile"},
+	{"a sealed file twice", "world/sealed.go", "if len(name) > NameMax || n.kids[name] != nil {", "if len(name) > NameMax {",
+		"world", "TestSealedFilesAreRefused"},
+	{"sealed files of any path", "world/sealed.go", `if f.Path == "" || f.Path == "." || f.Path[0] == '/' || path.Clean(f.Path) != f.Path || f.Path == ".." || strings.HasPrefix(f.Path, "../") || len(f.Path) >= PathMax {`, "if false {",
+		"world", "TestSealedFilesAreRefused"},
+	{"times of sealed files", "world/mem.go", "case n.sealed:", "case false:",
+		"world", "TestSealedFilesAreApp"},
+	{"sealed files end with the world", "world/server.go", "if n.memfd >= 0 && !n.borrowed() {", "if n.memfd >= 0 {",
+		"world", "TestSealedFilesCannotBeChanged"},
+	{"flags raise an image's limits", "cmd/spaceos/sealed.go", "case given > *into:", "case false:",
+		"cmd/spaceos", "TestFlagsOnlyLowerAnImagesLimits"},
 }
 
 // manifestStatements are those of them that are a statement.

@@ -216,6 +216,34 @@ func TestApplyKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
+// TestApplyToGoesOn: on a real file system, a run that stops in the middle leaves
+// a hidden folder, and the next one keeps the files that are whole in it.
+func TestApplyToGoesOn(t *testing.T) {
+	old, _ := sealed(t, "1", first)
+	new, img := sealed(t, "2", second)
+	patch, report := made(t, old, new)
+	dir := t.TempDir()
+	to := filepath.Join(dir, "new")
+	last := report.Costs[len(report.Costs)-2].Bytes + report.Costs[len(report.Costs)-1].Bytes
+	failing := failingAt{bytes.NewReader(patch), int64(len(patch)) - last/2}
+	if _, err := ApplyTo(to, old, failing, int64(len(patch)), wanted(img)); !errors.Is(err, errCut) {
+		t.Fatalf("the first run: %v, want %v", err, errCut)
+	}
+	done := filepath.Join(dir, ".new.part", image.BlobName(img.Digest))
+	before, err := os.Stat(done)
+	if err != nil {
+		t.Fatalf("the first run left no manifest: %v", err)
+	}
+	if _, err := ApplyTo(to, old, bytes.NewReader(patch), int64(len(patch)), wanted(img)); err != nil {
+		t.Fatal(err)
+	}
+	opened(t, to)
+	after, err := os.Stat(filepath.Join(to, image.BlobName(img.Digest)))
+	if err != nil || !os.SameFile(before, after) {
+		t.Errorf("the manifest was made again (%v)", err)
+	}
+}
+
 // TestWhatAnEarlierRunMadeIsLookedAt: whole blobs of an earlier run that have
 // other bytes or another length, and files that nothing names.
 func TestWhatAnEarlierRunMadeIsLookedAt(t *testing.T) {

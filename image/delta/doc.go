@@ -11,8 +11,8 @@
 // one run through the delta, and what it says is compared with what the last
 // run left, so that nothing that was synced is written again.
 //
-//	err := delta.Make(out, oldLayout, newLayout)           // on the ground
-//	err = delta.Apply(disk, oldLayout, patch, size, want)  // on board
+//	report, err := delta.Make(out, old, new)                    // on the ground
+//	img, err := delta.Apply(disk, name, old, patch, size, want) // on board
 //
 // A delta is nobody's promise. What the new image is, its digest and the length
 // of its manifest, comes from signed metadata; the manifest then names digest

@@ -33,7 +33,7 @@ func (size pattern) ReadAt(p []byte, at int64) (int, error) {
 // sink is a File that forgets, and looks at the heap at each checkpoint.
 type sink struct {
 	size, synced int64
-	base, peak   uint64
+	peak         uint64
 }
 
 func (s *sink) ReadAt([]byte, int64) (int, error) { return 0, io.EOF }

@@ -222,8 +222,8 @@ func (v *Verifier) settle() (trusted bool, err error) {
 		}
 		s := v.sets[at]
 		next, bad := v.check(s)
-		if errors.Is(bad, ErrStore) {
-			return trusted, bad
+		if errors.Is(bad, ErrStore) { // what is damaged is missing again
+			return trusted, errors.Join(bad, v.load())
 		}
 		if bad != nil {
 			err = fmt.Errorf("the set of timestamp version %d: %w", s.version, bad)

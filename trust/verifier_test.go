@@ -268,6 +268,30 @@ func TestDamagedDocumentIsMissing(t *testing.T) {
 	b.good(err)
 }
 
+// So is one that is damaged after it came, before its set is whole.
+func TestPieceDamagedInTheStoreIsMissing(t *testing.T) {
+	b := newBoard(t, "a", "b")
+	set := b.r.Publish()
+	_, err := b.v.Open(set.Timestamp)
+	b.good(err)
+	last, damaged := set.Pieces["charter"], set.Pieces["tenant-b"]
+	for _, name := range []string{"snapshot", "targets", "group-0", "tenant-a", "tenant-b"} {
+		_, err := b.v.Piece(set.Pieces[name])
+		b.good(err)
+	}
+	p := trusttest.PieceOf(damaged)
+	b.s.Files[fmt.Sprintf("%x", p.Digest[:])][500] ^= 1
+	_, err = b.v.Piece(last)
+	b.refused(err, trust.ErrStore)
+	if missing := b.v.Missing(); !slices.Equal(missing, []trust.Piece{p}) {
+		t.Errorf("missing: got %v, want the damaged %v alone", missing, p)
+	}
+	trusted, err := b.v.Piece(damaged)
+	if b.good(err); !trusted {
+		t.Error("the set is not whole after the damaged piece came again")
+	}
+}
+
 func TestDamagedStateIsNoticed(t *testing.T) {
 	b := newBoard(t, "a")
 	b.s.Files["state"] = bytes.Replace(b.s.Files["state"], []byte(`"Version":1`), []byte(`"Version":9`), 1)

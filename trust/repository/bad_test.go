@@ -437,3 +437,34 @@ func TestFiftyTenants(t *testing.T) {
 		}
 	}
 }
+
+// TestTenantsOfManyKeysFly: a group holds fewer tenants where each has several
+// keys, and a document that no spacecraft takes is not signed.
+func TestTenantsOfManyKeysFly(t *testing.T) {
+	f := newFleet(t)
+	for i := range 8 {
+		name := fmt.Sprintf("t%d", i)
+		who := RoleKeys{publics(testKey(t, name+" 1"), testKey(t, name+" 2"), testKey(t, name+" 3")), 2}
+		if _, err := f.AddTenant(name, Tenant{Ceiling: ceiling}, who, f.targets); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.publish()
+	f.rehearse("")
+	if groups, err := f.groups(); err != nil || len(groups) != 2 || len(groups[0].delegate) < 4 {
+		t.Errorf("8 tenants of three keys are in %d groups (%v); want two", len(groups), err)
+	}
+	var many []PublicKey
+	for i := range 17 {
+		many = append(many, testKey(t, fmt.Sprint("many ", i)).Public())
+	}
+	_, err := f.AddTenant("many", Tenant{Ceiling: ceiling}, RoleKeys{many, 1}, f.targets)
+	wantError(t, err, ErrKey, "at most 16")
+	if _, err := f.Rotate(Targets, Change{Add: many[:10]}, f.root); err != nil {
+		t.Fatal(err)
+	}
+	before := contents(t, f.Dir())
+	_, err = f.Rotate(Snapshot, Change{Add: many[10:]}, f.root)
+	wantError(t, err, ErrDocument, "and a spacecraft takes 65536")
+	wantSame(t, f.Dir(), before)
+}

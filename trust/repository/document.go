@@ -17,6 +17,7 @@ const (
 	maxDocument   = 256 << 10
 	maxDepth      = 12
 	maxSignatures = 64
+	maxPairs      = 16 // keys of a role
 	maxMembers    = 4096
 	maxVersion    = 1<<31 - 1
 )
@@ -126,6 +127,9 @@ func (r *role) whole(e *envelope) bool { return len(r.signers(e)) >= r.threshold
 
 // check refuses a role that nobody, or a half of somebody, could sign.
 func (r *role) check() error {
+	if len(r.keys) > maxPairs {
+		return fmt.Errorf("%w: role %s would have %d keys, and a spacecraft takes at most %d", ErrKey, r.name, len(r.keys), maxPairs)
+	}
 	seen := map[string]bool{}
 	for _, k := range r.keys {
 		for _, id := range k.IDs() {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"spaceos/canonical"
+	"spaceos/trust"
 )
 
 // Lifetimes of new documents. Expiry is a second line of defence, and contact
@@ -211,6 +212,9 @@ func (r *Repository) sign(name string, h head, e *envelope, keys []*Key) (Progre
 	data, err := e.file()
 	if err != nil {
 		return p, err
+	}
+	if doc, err := document(data); err != nil || len(doc) > trust.MaxDocument {
+		return p, errors.Join(err, fmt.Errorf("%w: %s would have %d bytes, and a spacecraft takes %d; take fewer keys, tenants or images", ErrDocument, name, len(doc), trust.MaxDocument))
 	}
 	if !p.Complete {
 		p.File = filepath.Join(r.dir, stagedFile(name))

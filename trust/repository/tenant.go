@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"spaceos"
+	"spaceos/trust"
 )
 
 // AddTenant lets a tenant in: the charter grants it a ceiling, and a group
@@ -59,7 +60,16 @@ func (r *Repository) admit(delegation role, targets *targetsDoc, c *charter, key
 	for _, g := range groups {
 		g.delegate = slices.DeleteFunc(g.delegate, func(d role) bool { return d.name == delegation.name })
 	}
-	at := slices.IndexFunc(groups, func(g *targetsDoc) bool { return len(g.delegate) < groupSize })
+	root, err := r.root()
+	if err != nil {
+		return nil, err
+	}
+	signatures := len(root.roles[Targets].keys) * hybridSize
+	at := slices.IndexFunc(groups, func(g *targetsDoc) bool {
+		fuller := *g
+		fuller.delegate = append(slices.Clone(g.delegate), delegation)
+		return len(g.delegate) < groupSize && len(fuller.value().Bytes())+signatures <= trust.MaxDocument
+	})
 	if at < 0 {
 		at = len(groups)
 		groups = append(groups, &targetsDoc{role: groupName(at), delegate: []role{}})
@@ -75,6 +85,10 @@ func (r *Repository) admit(delegation role, targets *targetsDoc, c *charter, key
 	top, err := r.putTargets(targets, c, keys)
 	return []Progress{group, top}, err
 }
+
+// hybridSize is how many bytes a hybrid signature takes in a document that
+// travels: two of a key id, a length and the signature, 3,373 bytes of those.
+const hybridSize = 3373 + 2*(32+2)
 
 func (r *Repository) putGroup(index int, d *targetsDoc, keys []*Key) (p Progress, err error) {
 	if d.head, err = r.next(groupName(index), signedLife); err != nil {

@@ -3,6 +3,7 @@ package mutants
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -48,7 +49,7 @@ func trySwitched(t *testing.T, seen map[string]bool) {
 		seen[m.Name] = true
 	}
 	for _, pkg := range list.Packages() {
-		t.Run("switched/"+pkg, func(t *testing.T) {
+		t.Run("switched in "+strings.ReplaceAll(pkg, "/", "."), func(t *testing.T) {
 			t.Parallel()
 			p, err := list.Build(t.Context(), root(t), t.TempDir(), pkg)
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"spaceos/internal/cli"
+	"spaceos/trust/repository"
 )
 
 // A terminal is what a person has who types at the program.
@@ -135,5 +136,43 @@ func TestInterruptedPassphraseRestoresTheTerminal(t *testing.T) {
 	err := cmd.Wait()
 	if cmd.ProcessState.ExitCode() != 130 || !x.echoes() {
 		t.Fatalf("interrupted: %v, echo %v; want status 130 and echo again", err, x.echoes())
+	}
+}
+
+// TestEachKeyIsAskedFor publishes with two keys that have two passphrases, and
+// then types a wrong one.
+func TestEachKeyIsAskedFor(t *testing.T) {
+	dir := t.TempDir()
+	roles := repository.Roles{}
+	var keys []*repository.Key
+	for _, name := range repository.TopRoles() {
+		key, err := repository.NewKey()
+		if err == nil {
+			err = key.Save(filepath.Join(dir, name+".key"), []byte("passphrase of "+name), repository.Protection{WorkFactor: 4})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+		roles[name] = repository.RoleKeys{Keys: []repository.PublicKey{key.Public()}, Threshold: 1}
+	}
+	if _, _, err := repository.Init(filepath.Join(dir, "fleet"), roles, repository.Options{}, keys[:2]...); err != nil {
+		t.Fatal(err)
+	}
+	publish := []string{"trust", "publish", "--repo", "fleet", "--key", "snapshot.key,timestamp.key"}
+	x := newTerminal(t)
+	cmd := x.start(dir, publish...)
+	x.answer("Passphrase of snapshot.key: ", "passphrase of snapshot\n")
+	x.answer("Passphrase of timestamp.key: ", "passphrase of timestamp\n")
+	x.expect("timestamp version 1 (1 of 1)")
+	if err := cmd.Wait(); err != nil || strings.Contains(x.seen, "passphrase of") {
+		t.Fatalf("%v; the terminal shows %q", err, x.seen)
+	}
+	x = newTerminal(t)
+	cmd = x.start(dir, publish...)
+	x.answer("Passphrase of snapshot.key: ", "passphrase of timestamp\n")
+	x.expect("spaceos: no usable key: the passphrase is wrong for snapshot.key")
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 {
+		t.Fatalf("a wrong passphrase: %v; want status 1", err)
 	}
 }

@@ -185,7 +185,7 @@ func (h *harness) sealedSizes(ctx context.Context) (packed, error) {
 		return packed{}, err
 	}
 	return h.packTar(ctx, dir, func(archive string) error {
-		_, err := h.textOf(ctx, "tar", "--create", "--file", archive, "--directory", h.cloudmaskDir(), "--sort=name", "--mtime=@0", "cloudmask", "app")
+		_, err := h.textOf(ctx, h.cellPath(), "seal", "--output", archive, filepath.Join(h.cloudmaskDir(), "sealed"))
 		return err
 	})
 }

@@ -2,6 +2,7 @@ package trust_test
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -134,6 +135,26 @@ func TestAttackOnSignatures(t *testing.T) {
 			_, err = b.v.Open(old.Publish().Timestamp)
 			b.refused(err, trust.ErrSignatures)
 			b.good(b.v.Plan(b.r.Plan(craft)))
+			b.good(b.update())
+		}},
+		{"signatures_added_on_the_way", func(b *board) { // would open one set many times, in place of others
+			b.good(b.update())
+			for i := range 2 {
+				b.r.Tenants["a"].Sign(fmt.Sprintf("next_%d", i), trusttest.Image("a2"))
+				_, err := b.v.Open(b.r.Publish().Timestamp)
+				b.good(err)
+			}
+			for i := range 2 {
+				b.forge("timestamp", func(e *trust.Envelope) {
+					e.Signatures = append(e.Signatures, trust.Signature{Key: spaceos.Digest{byte(i)}, Sig: []byte("junk")})
+				})
+				_, err := b.v.Open(b.r.Publish().Timestamp)
+				b.good(err)
+			}
+			if open := b.v.Status().Open; !slices.Equal(open, []int64{2, 3}) {
+				b.Errorf("open sets: got %v, want 2 and 3", open)
+			}
+			b.r.Forge = nil
 			b.good(b.update())
 		}},
 		{"root_signed_by_itself_alone", func(b *board) {

@@ -31,6 +31,7 @@ var trustConditions = []Mutant{
 	{"a set of a key that was taken away", "trust/verifier.go", "r.roles[roleTimestamp].verify(e) == nil", "true", "trust", signatures + "revoked_key"},
 	// Sets.
 	{"a timestamp that anyone signed", "trust/verifier.go", "if err := root.roles[roleTimestamp].verify(e); err != nil {", "false", "trust", signatures + "revoked_key"},
+	{"a set is opened twice", "trust/verifier.go", "slices.ContainsFunc(v.sets, func(s *set) bool { return s.version == t.version })", "slices.Contains(v.state.Open, digest)", "trust", signatures + "signatures_added_on_the_way"},
 	{"an older timestamp", "trust/verifier.go", "if t.version <= held.Version {", "if false {", "trust", attack + "rollback"},
 	{"an expired document", "trust/verifier.go", "if d.expires <= v.floor {", "if false {", "trust", attack + "freeze"},
 	{"an expired root", "trust/verifier.go", "if err := cmp.Or(v.fresh(roleRoot, root), v.fresh(roleTimestamp, t)); err != nil {", "v.fresh(roleTimestamp, t) != nil", "trust", attack + "freeze_by_an_old_root"},

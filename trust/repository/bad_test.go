@@ -13,7 +13,6 @@ import (
 
 	"spaceos"
 	"spaceos/canonical"
-	"spaceos/trust"
 )
 
 // contents is every file below a folder, so that a test sees what changed.
@@ -406,36 +405,6 @@ func TestAddTenantCompletes(t *testing.T) {
 	}
 	f.publish()
 	f.rehearse("")
-}
-
-// TestFiftyTenants fills several groups, each within what flies, and a
-// spacecraft takes the whole set.
-func TestFiftyTenants(t *testing.T) {
-	f := newFleet(t)
-	for i := range 50 {
-		name := fmt.Sprintf("t%d", i)
-		k := f.tenant(name)
-		if _, err := f.SignImage(Image{name, "hello", "1.0.0", blob(name)}, k); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f.publish()
-	v := f.rehearse("")
-	groups := 0
-	for _, h := range v.Status().Held {
-		if strings.HasPrefix(h.Role, groupPrefix) {
-			groups++
-		}
-	}
-	if groups != 5 {
-		t.Errorf("50 tenants are in %d groups; want 5", groups)
-	}
-	for file, data := range contents(t, filepath.Join(f.Dir(), "metadata")) {
-		doc, err := document([]byte(data))
-		if err != nil || len(doc) > trust.MaxDocument {
-			t.Errorf("%s has %d bytes as it travels (%v); at most %d fly", file, len(doc), err, trust.MaxDocument)
-		}
-	}
 }
 
 // TestTenantsOfManyKeysFly: a group holds fewer tenants where each has several

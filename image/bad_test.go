@@ -159,6 +159,8 @@ var manifestCases = []badLayout{
 	{"the title is another", inManifest(`title":"hello","org`, `title":"other","org`), ErrMalformed, `its annotation org.opencontainers.image.title is "other", and the payload's manifest says "hello"`},
 	{"the version is another", inManifest(`"1.0.0"`, `"1.0.1"`), ErrMalformed, `its annotation org.opencontainers.image.version is "1.0.1", and the payload's manifest says "1.0.0"`},
 	{"the vendor is another", inManifest(`"acme"`, `"acme2"`), ErrMalformed, `its annotation org.opencontainers.image.vendor is "acme2", and the payload's manifest says "acme"`},
+	{"a licence that the manifest does not name", inManifest(`"org.opencontainers.image.title":"hello","org`, `"org.opencontainers.image.licenses":"MIT-0","org.opencontainers.image.title":"hello","org`), ErrMalformed, `it has an annotation "org.opencontainers.image.licenses", which the payload's manifest does not make`},
+	{"an annotation more", inManifest(`image.version":"1.0.0"`, `image.version":"1.0.0","x":"y"`), ErrMalformed, `it has an annotation "x", which the payload's manifest does not make`},
 	{"an annotation is no text", inManifest(`"acme"`, `1`), ErrMalformed, "is not a string"},
 	{"a layer of another type", func(t *testing.T, l layout) {
 		l.edit(t, l.manifest(t), TypeFile+`","size":14`, `application/vnd.oci.image.layer.v1.tar","size":14`)
@@ -397,7 +399,15 @@ func TestBadFolders(t *testing.T) {
 				}
 			}
 			return nil
-		}, ErrLimit, "there are more than 2304 files in it"},
+		}, ErrLimit, "there are more than 2304 files and folders in it"},
+		{"folders without end", func(dir string) error {
+			for i := range maxEntries {
+				if err := os.Mkdir(filepath.Join(dir, fmt.Sprint(i)), 0o700); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, ErrLimit, "there are more than 2304 files and folders in it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "bad")

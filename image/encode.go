@@ -3,6 +3,8 @@ package image
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"spaceos/canonical"
 	"spaceos/manifest"
@@ -26,13 +28,19 @@ func annotationsOf(m *manifest.Manifest) map[string]string {
 	return a
 }
 
-// checkAnnotations sees that the names which a registry shows are those of the
-// payload's manifest.
+// checkAnnotations sees that what a registry shows of the image is what the
+// payload's manifest says, and no more: so the files and that manifest alone
+// make the digest.
 func (i *Image) checkAnnotations(have map[string]string) error {
 	want := annotationsOf(&i.Manifest)
-	for _, key := range []string{keyTitle, keyVersion, keyVendor} {
+	for _, key := range slices.Sorted(maps.Keys(want)) {
 		if have[key] != want[key] {
-			return fmt.Errorf("its annotation %s is %.40q, and the payload's manifest says %q", key, have[key], want[key])
+			return fmt.Errorf("its annotation %s is %.40q, and the payload's manifest says %.40q", key, have[key], want[key])
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(have)) {
+		if _, known := want[key]; !known {
+			return fmt.Errorf("it has an annotation %.80q, which the payload's manifest does not make", key)
 		}
 	}
 	return nil

@@ -61,14 +61,16 @@ func (f *folder) open(name string) (io.ReaderAt, int64, io.Closer, error) {
 
 // names walks the folder without following links.
 func (f *folder) names() (names []string, err error) {
+	found := -1 // but for the folder itself
 	err = fs.WalkDir(f.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		found++
 		switch {
 		case err != nil:
 			return unreadable(name, err)
+		case found > maxEntries:
+			return bad("", ErrLimit, "there are more than %d files and folders in it", maxEntries)
 		case d.IsDir():
 			return nil
-		case len(names) == maxEntries:
-			return bad("", ErrLimit, "there are more than %d files in it", maxEntries)
 		case !d.Type().IsRegular():
 			return odd(name, d.Type(), "file")
 		}

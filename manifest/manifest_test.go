@@ -88,6 +88,8 @@ func TestRules(t *testing.T) {
 		"a version .":           {func(m *m) { m.Version = "." }, "version: "},
 		"a long version":        {func(m *m) { m.Version = strings.Repeat("1", 33) }, "version: "},
 		"two lines":             {func(m *m) { m.Description = "a\nb" }, "description: "},
+		"DEL":                   {func(m *m) { m.Args = []string{"\x7f"} }, "args[0]: "},
+		"a C1 control":          {func(m *m) { m.Description = "\u009b31m" }, `description: "\u009b31m" has control characters`},
 		"no UTF-8":              {func(m *m) { m.Description = "\xff" }, "description: "},
 		"a long description":    {func(m *m) { m.Description = strings.Repeat("a", 1001) }, "description: it has 1001 bytes; at most 1000"},
 		"a licence of symbols":  {func(m *m) { m.Licence = "MIT; drop" }, "licence: "},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"spaceos"
@@ -95,7 +96,7 @@ func text(field, s string, most int) error {
 		return wrong(field, "it has %d bytes; at most %d are allowed", len(s), most)
 	case !utf8.ValidString(s):
 		return wrong(field, "%.40q is not UTF-8", s)
-	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }):
+	case strings.ContainsFunc(s, unicode.IsControl): // C1 and DEL too: terminals obey them
 		return wrong(field, "%.40q has control characters in it, such as line ends: write it on one line", s)
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -131,18 +132,23 @@ func Execute(root *cobra.Command, args []string, s Streams, statusOf func(*cobra
 	var exit *ExitError
 	if errors.As(err, &exit) {
 		if exit.Text != "" {
-			fmt.Fprintln(s.Err, "spaceos: "+exit.Text)
+			fmt.Fprintln(s.Err, "spaceos: "+oneLine(exit.Text))
 		}
 		return exit.Status
 	}
-	fmt.Fprintf(s.Err, "spaceos: %v\n", oneLine(err))
+	fmt.Fprintln(s.Err, "spaceos: "+oneLine(err.Error()))
 	return statusOf(cmd, err)
 }
 
-// oneLine keeps an error to a single line: cobra's suggestions come on several.
-func oneLine(err error) string {
-	words := strings.Fields(strings.ReplaceAll(err.Error(), "\n\t", " "))
-	return strings.Join(words, " ")
+// oneLine keeps an error to a single line (cobra's suggestions come on several),
+// and the names and words of strangers in it from being orders to a terminal.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.Join(strings.Fields(text), " "))
 }
 
 // StatusOf is 2 for wrong use and 1 for the rest.

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -106,8 +110,17 @@ func attachedSBOM(out io.Writer, reference string, o registry.Options) error {
 	case 0:
 		return fmt.Errorf("%s: no SBOM is attached to this image: spaceos sbom --attach does it", r)
 	case 1:
-		_, err = out.Write(documents[0])
-		return err
+		return printSBOM(out, r.String(), documents[0])
 	}
 	return fmt.Errorf("%s: %d SBOMs are attached to this image, and at most one can be right: pull the image and run spaceos sbom", r, len(documents))
+}
+
+// printSBOM prints what anybody may have attached who can push there.
+func printSBOM(out io.Writer, from string, document []byte) error {
+	order := func(r rune) bool { return r > ' ' && unicode.IsControl(r) } // JSON has no others below
+	if !json.Valid(document) || !utf8.Valid(document) || bytes.ContainsFunc(document, order) {
+		return fmt.Errorf("%s: what is attached as an SBOM is no JSON without control characters: pull the image and run spaceos sbom", from)
+	}
+	_, err := out.Write(document)
+	return err
 }

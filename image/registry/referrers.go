@@ -17,7 +17,8 @@ import (
 // maxReferrers is how many documents an image may have here.
 const maxReferrers = 256
 
-// maxDocument is the size of the greatest attached document, in bytes.
+// maxDocument is the size of the greatest attached document, and of all that
+// are fetched of one image, in bytes.
 const maxDocument = 16 << 20
 
 // emptyConfig is what a manifest without a config names (image-spec, manifest.md,
@@ -67,6 +68,7 @@ func (r *Remote) Attached(ctx context.Context, to *image.Image, mediaType string
 	if len(list) > maxReferrers {
 		return nil, r.bad(image.ErrLimit, "%d documents refer to this image, and %d are allowed", len(list), maxReferrers)
 	}
+	left := int64(maxDocument)
 	for _, d := range list {
 		p, err := r.attached(ctx, d, to)
 		if err != nil {
@@ -77,6 +79,9 @@ func (r *Remote) Attached(ctx context.Context, to *image.Image, mediaType string
 		}
 		if len(p.Layers) != 1 || p.Layers[0].Size < 0 || p.Layers[0].Size > maxDocument {
 			return nil, r.bad(image.ErrLimit, "%s should name one document of at most %d bytes, and does not", d.Digest, maxDocument)
+		}
+		if left -= p.Layers[0].Size; left < 0 {
+			return nil, r.bad(image.ErrLimit, "the documents that are attached to this image have more than %d bytes in all", maxDocument)
 		}
 		document, err := r.small(ctx, p.Layers[0])
 		if err != nil {

@@ -33,6 +33,24 @@ func TestAttachedDocuments(t *testing.T) {
 	}
 }
 
+// TestManyLargeDocuments: whoever may push can attach what is large, many times.
+func TestManyLargeDocuments(t *testing.T) {
+	l := start(t)
+	r := l.remote(t, ":1.0.0")
+	for _, c := range []struct {
+		last byte
+		want error
+	}{{'1', nil}, {'2', image.ErrLimit}} {
+		document := append(make([]byte, maxDocument/2), c.last)
+		if err := r.Attach(t.Context(), l.img, testType, "large", document); err != nil {
+			t.Fatal(err)
+		}
+		if documents, err := r.Attached(t.Context(), l.img, testType); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			t.Errorf("%d documents of %d bytes come, %v; want %v", len(documents), len(document), err, c.want)
+		}
+	}
+}
+
 // TestLyingReferrers: what a registry lists as referring to an image is asked.
 func TestLyingReferrers(t *testing.T) {
 	note := func(subject spaceos.Digest, size int64) string {

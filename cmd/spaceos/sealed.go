@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -75,12 +76,12 @@ func (s *sealed) read(layout *image.Layout) error {
 }
 
 // file is a file of the host with a blob's bytes and no others: the blob itself
-// in a folder; for one inside of a tar a copy, which has no name and is gone
-// when it is closed.
+// in a folder, if nobody else may write to it while it runs; for others, and
+// those inside of a tar, a copy, which has no name and is gone when it is closed.
 func (s *sealed) file(blob *image.Blob, want spaceos.Digest) (*os.File, error) {
 	outer, from, size := blob.Outer()
 	if f, ok := outer.(*os.File); ok && from == 0 {
-		if info, err := f.Stat(); err == nil && info.Size() == size {
+		if info, err := f.Stat(); err == nil && info.Size() == size && ours(info) {
 			return f, nil
 		}
 	}
@@ -97,6 +98,13 @@ func (s *sealed) file(blob *image.Blob, want spaceos.Digest) (*os.File, error) {
 		return nil, errors.New("the blob changes while it is read")
 	}
 	return copied, nil
+}
+
+// ours says whether the user who runs this, and root, are the only ones who may
+// change a file: its digest still holds when the cell reads it.
+func ours(info os.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && (st.Uid == uint32(os.Geteuid()) || st.Uid == 0) && info.Mode().Perm()&0o022 == 0
 }
 
 // unnamed makes a temporary file that no kill leaves behind.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -8,6 +11,7 @@ import (
 
 	"spaceos"
 	"spaceos/cell"
+	"spaceos/image"
 	"spaceos/libos"
 	"spaceos/manifest"
 )
@@ -82,5 +86,56 @@ func TestScratchIsWithinALoweredMemory(t *testing.T) {
 	}
 	if err := f.seal(s); err != nil || f.spec.TmpBytes != 4*spaceos.MiB {
 		t.Errorf("/tmp has %v of 4MiB, %v", f.spec.TmpBytes, err)
+	}
+}
+
+// TestWhatOthersMayWriteIsCopied: the bytes that were checked are those that
+// run, whoever may write to the image meanwhile.
+func TestWhatOthersMayWriteIsCopied(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "hello"), []byte("checked"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	m := hello().manifest
+	m.Program = "hello"
+	layout := filepath.Join(dir, "hello.oci")
+	w, err := image.Create(layout, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := image.Seal(m, root, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob := filepath.Join(layout, image.BlobName(img.Files[0].Digest))
+	for _, c := range []struct {
+		name string
+		mode os.FileMode
+		want string
+	}{
+		{"nobody else may write", 0o644, "changed"}, // by ourselves, in place
+		{"the group may write", 0o664, "checked"},
+		{"anyone may write", 0o646, "checked"},
+	} {
+		if err := errors.Join(os.WriteFile(blob, []byte("checked"), 0o644), os.Chmod(blob, c.mode)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := openSealed(layout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(blob, []byte("changed"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 7)
+		if _, err := s.files[0].File.ReadAt(got, 0); err != nil || string(got) != c.want {
+			t.Errorf("%s: the cell reads %q (%v), want %q", c.name, got, err, c.want)
+		}
+		s.close()
 	}
 }

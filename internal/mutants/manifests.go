@@ -45,6 +45,8 @@ var manifestConditions = []Mutant{
 		"world", "TestSealedFilesAreApp"},
 	{"sealed files end with the world", "world/server.go", "if n.memfd >= 0 && !n.borrowed() {", "if n.memfd >= 0 {",
 		"world", "TestSealedFilesCannotBeChanged"},
+	{"blobs that others may write run in place", "cmd/spaceos/sealed.go", "err == nil && info.Size() == size && ours(info) {", "err == nil && info.Size() == size {",
+		"cmd/spaceos", "TestWhatOthersMayWriteIsCopied"},
 	{"flags raise an image's limits", "cmd/spaceos/sealed.go", "case given > *into:", "case false:",
 		"cmd/spaceos", "TestFlagsOnlyLowerAnImagesLimits"},
 }

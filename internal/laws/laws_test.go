@@ -50,10 +50,10 @@ var free = []string{"spaceos/cmd/", "spaceos/internal/"}
 
 // grounded are modules that must never fly: nothing that a cell needs may
 // import them, directly or not.
-var grounded = []string{"net/http", "oras.land/", "github.com/theupdateframework/", "filippo.io/age", "github.com/spf13/cobra", "github.com/goccy/"}
+var grounded = []string{"net/http", "oras.land/", "github.com/theupdateframework/", "filippo.io/age", "github.com/spf13/cobra", "github.com/goccy/", "go.yaml.in/", "gopkg.in/yaml"}
 
 // flying are the packages that a spacecraft needs.
-var flying = []string{"spaceos", "spaceos/canonical", "spaceos/manifest", "spaceos/image", "spaceos/image/delta", "spaceos/trust", "spaceos/trust/folder", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}
+var flying = []string{"spaceos", "spaceos/canonical", "spaceos/manifest", "spaceos/image", "spaceos/image/delta", "spaceos/trust", "spaceos/trust/folder", "spaceos/trust/wire", "spaceos/kvm", "spaceos/vmm", "spaceos/world", "spaceos/libos", "spaceos/cell"}
 
 // slow are packages that cost each start of a program time; `spaceos run` starts
 // twice for each run, so cmd/spaceos must not need them. They belong into

@@ -3,6 +3,7 @@ package programs
 import (
 	"errors"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -15,16 +16,38 @@ func Sentence(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: sentence STATUS TEXT COMMAND [ARG...]")
 	}
-	status := 0
-	if err := ts.Exec(args[2], args[3:]...); err != nil {
+	status, stdout, stderr := finish(ts, args[2:])
+	if want := "spaceos: " + args[1] + "\n"; status != args[0] || stderr != want || stdout != "" {
+		ts.Fatalf("%s: status %s, stdout %q, stderr %q; want status %s and %q", strings.Join(args[2:], " "), status, stdout, stderr, args[0], want)
+	}
+}
+
+// Refused is a command of test scripts. It wants spaceos to say of a file in
+// one line what is wrong with it, in words that a pattern describes:
+// refused STATUS FILE PATTERN VERB [ARG...].
+func Refused(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: refused STATUS FILE PATTERN VERB [ARG...]")
+	}
+	want, err := regexp.Compile("^spaceos: " + regexp.QuoteMeta(args[1]) + ": " + args[2] + "\n$")
+	if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	status, stdout, stderr := finish(ts, append([]string{"spaceos"}, args[3:]...))
+	if status != args[0] || stdout != "" || !want.MatchString(stderr) {
+		ts.Fatalf("spaceos %s: status %s, stdout %q, stderr %q; want status %s and %v", strings.Join(args[3:], " "), status, stdout, stderr, args[0], want)
+	}
+}
+
+// finish runs a command to its end, however it ends.
+func finish(ts *testscript.TestScript, args []string) (status, stdout, stderr string) {
+	status = "0"
+	if err := ts.Exec(args[0], args[1:]...); err != nil {
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) {
 			ts.Fatalf("%v", err)
 		}
-		status = exit.ExitCode()
+		status = strconv.Itoa(exit.ExitCode())
 	}
-	stdout, stderr := ts.ReadFile("stdout"), ts.ReadFile("stderr")
-	if want := "spaceos: " + args[1] + "\n"; strconv.Itoa(status) != args[0] || stderr != want || stdout != "" {
-		ts.Fatalf("%s: status %d, stdout %q, stderr %q; want status %s and %q", strings.Join(args[2:], " "), status, stdout, stderr, args[0], want)
-	}
+	return status, ts.ReadFile("stdout"), ts.ReadFile("stderr")
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -13,8 +14,11 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"spaceos"
 	"spaceos/image"
 	"spaceos/image/delta"
+	"spaceos/internal/trusttest"
+	"spaceos/trust"
 )
 
 // budget is what a delta of one changed line may have of the uncompressed
@@ -27,6 +31,7 @@ type result struct {
 	compressed  int64 // of the new image: all its blobs, each by itself
 	make, apply time.Duration
 	old, new    string // programs
+	image       spaceos.Digest
 }
 
 // send makes and applies the delta of a fixture, and sees that it led to the
@@ -54,6 +59,7 @@ func (f fixture) send(t testing.TB) result {
 	r.make = time.Since(start)
 	start = time.Now()
 	want := delta.Blob{Digest: img.Digest, Size: img.Size}
+	r.image = img.Digest
 	made := filepath.Join(dir, "made")
 	if _, err := delta.ApplyTo(made, old, bytes.NewReader(patch.Bytes()), int64(patch.Len()), want); err != nil {
 		t.Fatal(err)
@@ -125,6 +131,27 @@ func TestOneLineMakesASmallDelta(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestAllBytesOfAnUpdate is what crosses the link when a line of cloudmask has
+// changed: the delta, and the metadata of one of fifty tenants with the plan.
+func TestAllBytesOfAnUpdate(t *testing.T) {
+	all := fixtures()
+	f := all[slices.IndexFunc(all, func(f fixture) bool { return f.name == "cloudmask, a statement added" })]
+	r := f.send(t)
+
+	repository := trusttest.Fifty(1, 1)
+	craft, runs := trusttest.NewCraft(t, repository), trusttest.All(repository)
+	craft.Update(runs...)
+	at := slices.IndexFunc(runs, func(run trust.Run) bool { return run.Tenant == "tenant-7" })
+	repository.Tenants["tenant-7"].Sign("app_2", r.image)
+	runs[at].Version, runs[at].Image = "2", r.image
+	metadata := craft.Print("one payload of fifty tenants", craft.Update(runs...))
+	if _, err := craft.Verifier.Admit(trust.Claim{Run: runs[at]}); err != nil {
+		t.Errorf("the updated payload: %v", err)
+	}
+	t.Logf("total: one changed line of cloudmask: %d bytes of delta and %d of metadata, %d in all, for an image of %d",
+		r.Bytes(), metadata, r.Bytes()+int64(metadata), r.Size())
 }
 
 // others are programs of Debian's that make a difference, and the command that

@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
-	"maps"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -20,96 +17,6 @@ import (
 	"spaceos/trust/wire"
 )
 
-// craft is a spacecraft that gets everything over the link.
-type craft struct {
-	*testing.T
-	r    *trusttest.Repository
-	v    *trust.Verifier
-	s    *trusttest.Store
-	sent map[string][]byte // what was sent last, by role
-}
-
-func newCraft(t *testing.T, r *trusttest.Repository) *craft {
-	c := &craft{T: t, r: r, s: trusttest.NewStore(r.RootDocument()), sent: map[string][]byte{"root": r.RootDocument()}}
-	v, err := trust.New(c.s, "sat-7", trusttest.Floor)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.v = v
-	return c
-}
-
-func (c *craft) held(d spaceos.Digest) ([]byte, error) { return c.s.Get(fmt.Sprintf("%x", d[:])) }
-
-// send sends a document over the link and gives the bytes that it took.
-func (c *craft) send(role string, doc []byte, take func([]byte) error) int {
-	c.Helper()
-	message, err := wire.Pack(doc, c.sent[role])
-	if err != nil {
-		c.Fatal(err)
-	}
-	got, err := wire.Unpack(message, c.held)
-	if err != nil || !bytes.Equal(got, doc) {
-		c.Fatalf("%s: what was packed comes out as %d bytes, %v; want the %d bytes that went in", role, len(got), err, len(doc))
-	}
-	if err := take(got); err != nil {
-		c.Fatalf("%s: %v", role, err)
-	}
-	c.sent[role] = doc
-	return len(message)
-}
-
-// update sends a set and a plan, and gives the cost of each document.
-func (c *craft) update(runs ...trust.Run) map[string]int {
-	c.Helper()
-	cost, set := map[string]int{}, c.r.Publish()
-	trusted := false
-	cost["timestamp"] = c.send("timestamp", set.Timestamp, func(doc []byte) (err error) { trusted, err = c.v.Open(doc); return err })
-	missing := c.v.Missing()
-	for _, name := range slices.Sorted(maps.Keys(set.Pieces)) {
-		if slices.Contains(missing, trusttest.PieceOf(set.Pieces[name])) {
-			cost[name] = c.send(name, set.Pieces[name], func(doc []byte) (err error) { trusted, err = c.v.Piece(doc); return err })
-		}
-	}
-	if !trusted {
-		c.Fatalf("the set is not whole; missing %v", c.v.Missing())
-	}
-	cost["plan"] = c.send("plan", c.r.Plan("sat-7", runs...), c.v.Plan)
-	return cost
-}
-
-func (c *craft) print(what string, cost map[string]int) (total int) {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(cost)) {
-		parts, total = append(parts, fmt.Sprintf("%s %d", name, cost[name])), total+cost[name]
-	}
-	c.Logf("total: %s: %d bytes of metadata (%s)", what, total, strings.Join(parts, ", "))
-	return total
-}
-
-// fifty is a repository with fifty tenants and a node image.
-func fifty(threshold, keys int) *trusttest.Repository {
-	r := trusttest.New()
-	for _, role := range []struct {
-		name string
-		role *trusttest.Role
-	}{{"root", &r.Root}, {"targets", &r.Targets}, {"snapshot", &r.Snapshot}, {"timestamp", &r.Timestamp}, {"director", &r.Director}} {
-		*role.role = trusttest.NewRole(role.name, threshold, keys)
-	}
-	for i := range 50 {
-		r.AddTenant(fmt.Sprintf("tenant-%d", i))
-	}
-	return r
-}
-
-// all are runs of all tenants, as a plan would have.
-func all(r *trusttest.Repository) (runs []trust.Run) {
-	for _, name := range slices.Sorted(maps.Keys(r.Tenants)) {
-		runs = append(runs, trusttest.RunOf(name))
-	}
-	return runs
-}
-
 // TestCostOfAnUpdate prints what crosses the link when one of fifty tenants
 // has a new version of its payload and the plan says so.
 func TestCostOfAnUpdate(t *testing.T) {
@@ -119,14 +26,14 @@ func TestCostOfAnUpdate(t *testing.T) {
 		threshold, keys int
 	}{{"1-of-1", 1, 1}, {"2-of-3", 2, 3}} {
 		t.Run(k.name, func(t *testing.T) {
-			r := fifty(k.threshold, k.keys)
+			r := trusttest.Fifty(k.threshold, k.keys)
 			if tenant := r.Tenants["tenant-7"]; k.keys > 1 {
 				tenant.Role = trusttest.NewRole("tenant-7", k.threshold, k.keys)
 			}
-			c := newCraft(t, r)
-			runs := all(r)
+			c := trusttest.NewCraft(t, r)
+			runs := trusttest.All(r)
 			first := 0
-			for _, n := range c.update(runs...) {
+			for _, n := range c.Update(runs...) {
 				first += n
 			}
 			c.Logf("the first set, with all keys, and the first plan: %d bytes", first)
@@ -135,8 +42,8 @@ func TestCostOfAnUpdate(t *testing.T) {
 			tenant.Sign("app_2", image)
 			at := slices.IndexFunc(runs, func(run trust.Run) bool { return run.Tenant == "tenant-7" })
 			runs[at].Version, runs[at].Image = "2", image
-			total := c.print("an update of one payload of 50 tenants, "+k.name, c.update(runs...))
-			if _, err := c.v.Admit(trust.Claim{Run: runs[at]}); err != nil {
+			total := c.Print("an update of one payload of 50 tenants, "+k.name, c.Update(runs...))
+			if _, err := c.Verifier.Admit(trust.Claim{Run: runs[at]}); err != nil {
 				t.Errorf("the updated payload: %v", err)
 			}
 			if k.threshold == 1 && total > budget {
@@ -150,13 +57,13 @@ func TestCostOfAnUpdate(t *testing.T) {
 func TestCostOfARootRotation(t *testing.T) {
 	r := trusttest.New("a")
 	r.Root = trusttest.NewRole("root", 3, 5)
-	c := newCraft(t, r)
+	c := trusttest.NewCraft(t, r)
 	before := r.Root
 	r.Root.Keys = append(slices.Clone(before.Keys[:4]), trusttest.NewKey("root, fresh"))
-	c.print("a root rotation 3-of-5, one key replaced", map[string]int{"root": c.send("root", r.NextRoot(before), c.v.Root)})
+	c.Print("a root rotation 3-of-5, one key replaced", map[string]int{"root": c.Send("root", r.NextRoot(before), c.Verifier.Root)})
 	before = r.Root
 	r.Root = trusttest.NewRole("root, new", 3, 5)
-	c.print("a root rotation 3-of-5, all keys replaced", map[string]int{"root": c.send("root", r.NextRoot(before), c.v.Root)})
+	c.Print("a root rotation 3-of-5, all keys replaced", map[string]int{"root": c.Send("root", r.NextRoot(before), c.Verifier.Root)})
 }
 
 func TestUnpackRefuses(t *testing.T) {

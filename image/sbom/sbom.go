@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"spaceos"
@@ -107,9 +108,13 @@ func (b *builder) file(f image.File) (made component, linked []component, whole 
 	return made, linked, whole, err
 }
 
-// add takes components in, each once, and gives their names.
+// add takes components in, each once, and gives their names, each once too: a
+// stranger's program may say the same twice.
 func (b *builder) add(linked []component) (refs []string) {
 	for _, c := range linked {
+		if slices.Contains(refs, c.Ref) {
+			continue
+		}
 		refs = append(refs, c.Ref)
 		if !b.known[c.Ref] {
 			b.known[c.Ref] = true

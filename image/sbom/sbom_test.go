@@ -341,6 +341,19 @@ func TestPackageURLs(t *testing.T) {
 	}
 }
 
+// TestLinkedTwiceIsListedOnce: the schema wants each name once.
+func TestLinkedTwiceIsListedOnce(t *testing.T) {
+	b := builder{known: map[string]bool{}}
+	for range 2 {
+		if got := b.add([]component{{Ref: "a"}, {Ref: "b"}, {Ref: "a"}}); !slices.Equal(got, []string{"a", "b"}) {
+			t.Errorf("a, b, a depends on %v, want a, b", got)
+		}
+	}
+	if len(b.linked) != 2 {
+		t.Errorf("listed are %v, want a and b", b.linked)
+	}
+}
+
 // FuzzProgram feeds programs that no linker made: none may do more than have
 // nothing to say.
 func FuzzProgram(f *testing.F) {

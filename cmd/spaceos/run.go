@@ -34,7 +34,8 @@ func newRun(s cli.Streams) *cobra.Command {
 		Long: `Run a static Linux program in a cell, as docker run --rm would in a container.
 A sealed image (a folder, or a .tar) runs with its own limits, arguments and
 environment, with the calls that it asks for and no others; flags can only lower
-its limits. What it asked for and used is printed afterwards.
+its limits. What it asked for and used is printed afterwards. Its products-per-day
+and log-rate, which are over all runs of a day, are shown and not held.
 
 The program sees itself as /app/NAME, the folders given below, an empty /tmp,
 and the standard streams; it inherits nothing else. The exit status is the

@@ -210,6 +210,9 @@ func (s *sealed) print(w io.Writer, r *cell.Report) error {
 		}
 	}
 	row("calls", fmt.Sprintf("%d of %d", reach, all), fmt.Sprintf("%d", len(r.Calls.Served)))
+	if bytesWritten(r, "stdout", "stderr") > uint64(l.LogRate) {
+		text += "  its log is more than its log-rate allows in a day; spaceos run does not hold it to that\n"
+	}
 	for _, service := range m.Services {
 		text += fmt.Sprintf("  /svc/%s is asked for, and is not there: spaceos run has no services yet\n", service)
 	}
@@ -227,11 +230,14 @@ func specSubjects(m *manifest.Manifest) libos.SubjectSet {
 }
 
 func written(r *cell.Report, where ...string) string {
-	n := uint64(0)
+	return spaceos.Bytes(bytesWritten(r, where...)).Approx()
+}
+
+func bytesWritten(r *cell.Report, where ...string) (sum uint64) {
 	for _, w := range where {
-		n += r.Bytes.Written[w]
+		sum += r.Bytes.Written[w]
 	}
-	return spaceos.Bytes(n).Approx()
+	return sum
 }
 
 // switchedOff names a subject that a sealed program failed without.

@@ -21,7 +21,7 @@ import (
 // Manifest is what one version of a payload is and asks for.
 type Manifest struct {
 	Name    string // of the payload
-	Version string // of the payload, as an OCI tag may be written
+	Version string // of the payload, as an OCI tag may be written, but without "_"
 	Tenant  string // whose it is
 
 	Description string // a line or a paragraph; may be empty

@@ -85,6 +85,7 @@ func TestRules(t *testing.T) {
 		"a tenant with a slash": {func(m *m) { m.Tenant = "a/b" }, "tenant: "},
 		"no version":            {func(m *m) { m.Version = "" }, "version: "},
 		"a version with a plus": {func(m *m) { m.Version = "1+2" }, "version: "},
+		"a version with a _":    {func(m *m) { m.Version = "1_2" }, "version: "},
 		"a version .":           {func(m *m) { m.Version = "." }, "version: "},
 		"a long version":        {func(m *m) { m.Version = strings.Repeat("1", 33) }, "version: "},
 		"two lines":             {func(m *m) { m.Description = "a\nb" }, "description: "},

@@ -60,8 +60,8 @@ func (m *Manifest) checkNames() error {
 			return wrong(f.field, "%v", err)
 		}
 	}
-	if len(m.Version) > maxVersion || m.Version == "" || !only(m.Version, "._-") || strings.IndexByte("._-", m.Version[0]) >= 0 {
-		return wrong("version", "%.40q is no version: write 1 to %d letters, digits, dots, hyphens and underscores, a letter or digit first, as 1.0.0", m.Version, maxVersion)
+	if len(m.Version) > maxVersion || m.Version == "" || !only(m.Version, ".-") || strings.IndexByte(".-", m.Version[0]) >= 0 {
+		return wrong("version", "%.40q is no version: write 1 to %d letters, digits, dots and hyphens, a letter or digit first, as 1.0.0 (an underscore parts name and version where they are signed)", m.Version, maxVersion)
 	}
 	return nil
 }

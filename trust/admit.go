@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func (v *Verifier) Plan(doc []byte) error {
 	if p.version <= held.Version || p.version > held.Version+maxLeap {
 		return fmt.Errorf("plan version %d: %w, or a leap: version %d", p.version, ErrRollback, held.Version)
 	}
-	if err := v.fresh("plan", p); err != nil {
+	if err := cmp.Or(v.fresh(roleRoot, root), v.fresh("plan", p)); err != nil {
 		return err
 	}
 	return v.adopt(v.state, roleDirector, e, p, root.roles[roleDirector])

@@ -44,6 +44,20 @@ var attacks = []struct {
 		b.r.Tenants["a"].Sign("app_2", trusttest.Image("a2"))
 		b.refused(b.update(), trust.ErrRollback)
 	}},
+	{"two_timestamps_of_one_version", func(b *board) { // by a thief of timestamp: it names what nobody has
+		b.good(b.update())
+		b.r.Tenants["a"].Sign("app_2", trusttest.Image("a2"))
+		honest := b.r.Publish()
+		b.edit("timestamp", `"x-spaceos-pieces":{`, `"x-spaceos-pieces":{"`+strings.Repeat("0", 64)+`":1,`)
+		b.r.Version["timestamp"]--
+		_, err := b.v.Open(b.r.Publish().Timestamp)
+		b.good(err)
+		_, err = b.v.Open(honest.Timestamp)
+		b.refused(err, trust.ErrRollback) // not taken for the one that is open: the ground hears of it
+		b.r.Edit = nil
+		b.r.Tenants["a"].Sign("app_3", trusttest.Image("a3"))
+		b.good(b.update())
+	}},
 	{"freeze", func(b *board) {
 		b.good(b.update())
 		b.r.Expiry["timestamp"] = trusttest.Floor.Add(time.Hour)
@@ -65,8 +79,14 @@ var attacks = []struct {
 		b.good(b.v.Root(b.r.NextRoot(b.r.Root)))
 		b.good(b.update())
 		b.r.Tenants["a"].Sign("app_2", trusttest.Image("a2"))
+		set := b.r.Publish()
+		_, err := b.v.Open(set.Timestamp)
+		b.good(err)
 		b.v.Raise(trusttest.Floor.Add(2 * time.Hour))
+		_, err = b.feed(set) // the root expired while the set was open
+		b.refused(err, trust.ErrExpired)
 		b.refused(b.update(), trust.ErrExpired)
+		b.refused(b.v.Plan(b.r.Plan(craft)), trust.ErrExpired)
 		delete(b.r.Expiry, "root")
 		b.good(b.v.Root(b.r.NextRoot(b.r.Root))) // the expired one still leads on
 		b.good(b.update())

@@ -164,8 +164,6 @@ func readFile(f *canonical.Fields, v canonical.Value, versioned bool) (n file) {
 	return n
 }
 
-func parseHex(text string) (spaceos.Digest, error) { return spaceos.ParseDigest("sha256:" + text) }
-
 func toHex(d spaceos.Digest) string { return hex.EncodeToString(d[:]) }
 
 // readTimestamp reads what opens a set: it names every piece.
@@ -174,7 +172,7 @@ func (d *document) readTimestamp(f *canonical.Fields) {
 	d.snapshot = readFile(meta, meta.Value("snapshot.json"), true)
 	pieces := f.Object("x-spaceos-pieces")
 	for name, v := range pieces.Each(maxPieces) {
-		digest, err := parseHex(name)
+		digest, err := spaceos.ParseDigest("sha256:" + name)
 		n, ok := v.Int()
 		if err != nil || !ok || n < 0 {
 			pieces.Fail("piece", "should be 64 lower-case hex digits with a length")

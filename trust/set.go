@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -19,7 +20,7 @@ type survey struct {
 // check verifies a whole set.
 func (v *Verifier) check(s *set) (state, error) {
 	root, err := v.trusted(roleRoot)
-	if err != nil {
+	if err = cmp.Or(err, v.fresh(roleRoot, root)); err != nil {
 		return state{}, err
 	}
 	c := survey{v: v, set: s}

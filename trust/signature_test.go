@@ -2,6 +2,7 @@ package trust_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -178,6 +179,16 @@ func TestAttackOnSignatures(t *testing.T) {
 		{"second_root_of_the_factory", func(b *board) {
 			b.good(b.update())
 			b.refused(trust.Provision(b.s, b.r.RootDocument()), trust.ErrRefused)
+			b.refused(trust.Provision(mute{b.s}, b.r.RootDocument()), trust.ErrRefused)
+			b.start()
+			if h := b.held("timestamp"); h.Version != 1 {
+				b.Errorf("held of timestamp after a store was provisioned that could not be read: got %+v, want version 1", h)
+			}
+		}},
+		{"role_of_nobody", func(b *board) {
+			e, err := trust.ParseEnvelope(b.r.RootDocument())
+			b.good(err)
+			b.refused(trust.SignedByNobody(e), trust.ErrSignatures)
 		}},
 		{"doubled_json_keys", func(b *board) {
 			b.good(b.update())
@@ -208,3 +219,8 @@ func TestAttackOnSignatures(t *testing.T) {
 		t.Run(a.name, func(t *testing.T) { a.try(newBoard(t, "a", "b")) })
 	}
 }
+
+// mute is a store that cannot be read just now.
+type mute struct{ *trusttest.Store }
+
+func (mute) Get(string) ([]byte, error) { return nil, errors.New("the bus is busy") }

@@ -12,7 +12,7 @@ import (
 
 // A Store keeps bytes by name. Put returns when they are durable: after a
 // power cut Get gives, whole, what was there before or what was put. Get of
-// what is not there is an error. Sweep removes what need not be kept.
+// what is not there is fs.ErrNotExist, and of nothing else. Sweep removes what need not be kept.
 type Store interface {
 	Get(name string) ([]byte, error)
 	Put(name string, data []byte) error

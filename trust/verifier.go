@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -42,8 +43,8 @@ func byVersion(a, b *set) int { return cmp.Compare(a.version, b.version) }
 
 // Provision makes an empty store trust a root document, as the factory does.
 func Provision(store Store, doc []byte) error {
-	if _, err := store.Get(stateName); err == nil {
-		return fmt.Errorf("%w: the store trusts a root already, which only the next one replaces", ErrRefused)
+	if _, err := store.Get(stateName); !errors.Is(err, fs.ErrNotExist) { // also one that cannot be read now
+		return fmt.Errorf("%w: a store that trusts a root takes the next one alone: %w", ErrRefused, cmp.Or(err, errors.New("this one does")))
 	}
 	e, err := ParseEnvelope(doc)
 	if err != nil {
@@ -94,10 +95,15 @@ func (v *Verifier) adopt(next state, name string, e Envelope, d document, r role
 // Root takes the next root document: one version higher, signed by the keys of
 // the trusted one and by its own. One that has expired is taken, since it
 // leads to later ones (TUF 5.3); Open refuses then. Sets with a timestamp that
-// the new root does not accept are closed.
+// the new root does not accept are closed. The trusted one is stored again, in
+// case the store damaged it: without it no other could be checked.
 func (v *Verifier) Root(doc []byte) error {
 	e, err := ParseEnvelope(doc)
 	if err != nil {
+		return err
+	}
+	if d, _ := e.Digest(); d == v.state.role(roleRoot).Digest {
+		_, err := v.put(e)
 		return err
 	}
 	old, err := v.trusted(roleRoot)
@@ -142,10 +148,11 @@ func (v *Verifier) Open(doc []byte) (trusted bool, err error) {
 	}
 	digest, _ := e.Digest()
 	held := v.counter(roleTimestamp, root.roles[roleTimestamp])
-	if held.Digest == digest || slices.ContainsFunc(v.sets, func(s *set) bool { return s.version == t.version }) {
+	twin := slices.IndexFunc(v.sets, func(s *set) bool { return s.version == t.version })
+	if held.Digest == digest || twin >= 0 && v.sets[twin].snapshot == t.snapshot && slices.Equal(v.sets[twin].pieces, t.pieces) {
 		return false, nil // also if somebody added a signature on the way
 	}
-	if t.version <= held.Version {
+	if t.version <= held.Version || twin >= 0 { // two of one version: the ground must hear of it
 		return false, fmt.Errorf("timestamp version %d: %w: version %d", t.version, ErrRollback, held.Version)
 	}
 	if err := cmp.Or(v.fresh(roleRoot, root), v.fresh(roleTimestamp, t)); err != nil {

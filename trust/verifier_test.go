@@ -292,6 +292,23 @@ func TestPieceDamagedInTheStoreIsMissing(t *testing.T) {
 	}
 }
 
+// Without its root a spacecraft can check nothing: it takes that one again.
+func TestDamagedRootIsTakenAgain(t *testing.T) {
+	b := newBoard(t, "a")
+	b.good(b.update())
+	root, before := b.r.RootDocument(), counters(b.v)
+	p := trusttest.PieceOf(root)
+	b.s.Files[fmt.Sprintf("%x", p.Digest[:])][500] ^= 1
+	b.start()
+	b.r.Tenants["a"].Sign("app_2", trusttest.Image("a2"))
+	b.refused(b.update(), trust.ErrStore)
+	b.good(b.v.Root(root))
+	if got := counters(b.v); got != before {
+		t.Errorf("counters after the root came again: got\n%s\nwant\n%s", got, before)
+	}
+	b.good(b.update())
+}
+
 func TestDamagedStateIsNoticed(t *testing.T) {
 	b := newBoard(t, "a")
 	b.s.Files["state"] = bytes.Replace(b.s.Files["state"], []byte(`"Version":1`), []byte(`"Version":9`), 1)

@@ -100,7 +100,7 @@ new image with spaceos verify before you trust it.`,
 		Example: "  spaceos delta apply hello-1.0.0.oci hello-1.0.0-1.1.0.delta\n  spaceos delta apply --image sha256:... --size 1234 --output new.oci old.oci new.delta",
 		Args:    cli.ExactArgs("OLD", "DELTA"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if (digest == "") != (size == 0) {
+			if size < 0 || (digest == "") != (size == 0) {
 				return cli.Usagef("--image and --size belong together: give both or none; see %s --help", cmd.CommandPath())
 			}
 			want := delta.Blob{Size: size}

@@ -67,7 +67,7 @@ func begin(old *image.Layout, patch io.ReaderAt, size int64, want Blob) (*applie
 		return nil, fmt.Errorf("%w: it was made against %v, and this is %v", ErrBase, t.old, img.Digest)
 	case t.new != want.Digest:
 		return nil, fmt.Errorf("%w: it leads to %v, and %v is wanted", ErrDamaged, t.new, want.Digest)
-	case want.Size > image.MaxManifest:
+	case want.Size < 0 || want.Size > image.MaxManifest:
 		return nil, fmt.Errorf("%w: a manifest of %d bytes is wanted, and %d are allowed", ErrDamaged, want.Size, image.MaxManifest)
 	}
 	a := &applier{old: old, oldImage: img, oldBlobs: blobsOf(img), patch: patch, table: t, at: t.size, want: want}

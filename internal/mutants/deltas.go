@@ -20,7 +20,7 @@ var deltaConditions = []Mutant{
 		"image/delta", "TestDamagedDeltas/another_base"},
 	{"a delta that leads elsewhere", "image/delta/apply.go", "case t.new != want.Digest:", "case false:",
 		"image/delta", "TestDamagedDeltas/leads_elsewhere"},
-	{"an image's manifest of any size", "image/delta/apply.go", "case want.Size > image.MaxManifest:", "case false:",
+	{"an image's manifest of any size", "image/delta/apply.go", "case want.Size < 0 || want.Size > image.MaxManifest:", "case false:",
 		"image/delta", "TestDamagedDeltas/a_manifest_of_1_GiB"},
 	{"an old blob that is not there", "image/delta/apply.go", "if e.base >= len(a.oldBlobs) {", "if false {",
 		"image/delta", "TestDamagedDeltas/an_old_blob_that_is_not_there"},

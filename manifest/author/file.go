@@ -20,7 +20,7 @@ const (
 // enum and pattern, what is allowed; doc, what an editor shows.
 type File struct {
 	Name        string            `yaml:"name" need:"true" pattern:"^[a-z0-9-]{1,32}$" doc:"Name of the payload."`
-	Version     string            `yaml:"version" need:"true" pattern:"^[0-9A-Za-z][0-9A-Za-z._-]{0,31}$" doc:"Version of the payload, in quotes if it looks like a number."`
+	Version     string            `yaml:"version" need:"true" pattern:"^[0-9A-Za-z][0-9A-Za-z.-]{0,31}$" doc:"Version of the payload, in quotes if it looks like a number."`
 	Tenant      string            `yaml:"tenant" need:"true" pattern:"^[a-z0-9-]{1,32}$" doc:"Whose payload it is, as the operator knows you."`
 	Description string            `yaml:"description" doc:"What it does, on one line."`
 	Licence     string            `yaml:"licence" pattern:"^[0-9A-Za-z .+()-]*$" doc:"SPDX licence expression, as MIT."`

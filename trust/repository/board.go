@@ -3,6 +3,7 @@ package repository
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -171,7 +172,7 @@ type memoryStore map[string][]byte
 func (m memoryStore) Get(name string) ([]byte, error) {
 	data, ok := m[name]
 	if !ok {
-		return nil, fmt.Errorf("nothing is stored as %s", name)
+		return nil, fmt.Errorf("nothing is stored as %s: %w", name, fs.ErrNotExist)
 	}
 	return data, nil
 }

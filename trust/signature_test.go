@@ -120,6 +120,15 @@ func TestAttackOnSignatures(t *testing.T) {
 			other.IDs[0] = spaceos.DigestOf(other.Objects[0].Bytes())
 			b.r.Tenants["a"].Keys[0] = &other
 			b.refused(b.update(), trust.ErrKeys)
+			pem, _ := key.Objects[1].Member("keyval").Member("public").Str()
+			for _, text := range []string{strings.TrimPrefix(pem, "-----BEGIN PUBLIC KEY-----"), strings.TrimSuffix(pem, "-----END PUBLIC KEY-----"),
+				strings.Replace(pem, "MIIHsjAL", "MIIHsjAM", 1), strings.Replace(pem, "KEY-----M", "KEY----- M", 1)} {
+				other := *key
+				other.Objects[1] = trusttest.KeyObject("ml-dsa", "ml-dsa-65/1", text)
+				other.IDs[1] = spaceos.DigestOf(other.Objects[1].Bytes())
+				b.r.Tenants["a"].Keys[0] = &other
+				b.refused(b.update(), trust.ErrKeys)
+			}
 		}},
 		{"revoked_key", func(b *board) {
 			b.honest(trusttest.RunOf("a"))

@@ -4,7 +4,7 @@ import "slices"
 
 // SwitchedList is every mutant that shares a program with others.
 func SwitchedList() Switched {
-	return Switched{Conditions: slices.Concat(imageConditions, manifestConditions, deltaConditions, trustConditions), Statements: slices.Concat(imageStatements, manifestStatements, deltaStatements)}
+	return Switched{Conditions: slices.Concat(imageConditions, manifestConditions, deltaConditions, trustConditions), Statements: slices.Concat(imageStatements, manifestStatements, deltaStatements, trustStatements)}
 }
 
 // List is every mutant that needs a program of its own.

@@ -1,21 +1,41 @@
 package mutants
 
-const attack, signatures = "TestAttack/", "TestAttackOnSignatures/"
+const attack, signatures, forms = "TestAttack/", "TestAttackOnSignatures/", "TestBadForms/"
 
 // trustConditions are checks of the verifier that are a condition.
 var trustConditions = []Mutant{
 	// Envelopes.
 	{"a document of any length", "trust/document.go", "if len(doc) > MaxDocument {", "if len(doc) < 0 {", "trust", attack + "endless_data"},
+	{"an envelope of any kind", "trust/document.go", "doc[0] != envelopeKind", "false", "trust", "TestBadEnvelopes/of_another_kind"},
+	{"any number of signatures", "trust/document.go", "doc[1] > maxSignatures", "false", "trust", "TestBadEnvelopes/too_many_signatures"},
+	{"signatures behind the end", "trust/document.go", "len(rest)-head < int(binary.BigEndian.Uint16(rest[sha256.Size:]))", "false", "trust", "TestBadEnvelopes/ends_within_a_signature"},
+	{"key ids behind the end", "trust/document.go", "len(rest) < head", "false", "trust", "TestBadEnvelopes/ends_within_a_key_id"},
 	{"a key signs a document twice", "trust/document.go", "if e.signature(s.Key) != nil {", "if false {", "trust", signatures + "same_key_twice"},
 	// Signatures.
-	{"the threshold", "trust/document.go", "if good < max(1, r.threshold) {", "good < min(1, r.threshold)", "trust", signatures + "below_threshold"},
+	{"the threshold", "trust/document.go", "good < r.threshold {", "good < min(1, r.threshold)", "trust", signatures + "below_threshold"},
 	{"the Ed25519 half", "trust/document.go", "if !ed25519.Verify(p.ed25519, e.Signed, e.signature(p.ed25519ID)) {", "if false {", "trust", signatures + "half_of_a_pair_missing"},
-	{"a threshold of half a pair", "trust/document.go", "if len(ids)%2 != 0 || n%2 != 0 || n > len(ids) {", "if len(ids)%2 != 0 || n > len(ids) {", "trust", signatures + "threshold_of_half_a_pair"},
+	{"a key without its partner", "trust/document.go", "len(ids)%2 != 0", "false", "trust", forms + "half_a_pair_more"},
+	{"a threshold beyond the keys", "trust/document.go", "n > len(ids)", "false", "trust", forms + "a_threshold_beyond_the_keys"},
+	{"a threshold of half a pair", "trust/document.go", "n%2 != 0", "false", "trust", signatures + "threshold_of_half_a_pair"},
 	{"a key twice in a role", "trust/document.go", "if slices.Contains(ids[:i], id) {", "if false {", "trust", signatures + "shared_half_of_two_pairs"},
 	{"a key of any scheme", "trust/document.go", `if k.Str("scheme") != scheme || k.Str("keytype") != keytype {`, `if k.Str("scheme") == "" || k.Str("keytype") == "" {`, "trust", signatures + "unknown_algorithm"},
 	{"a key under another id", "trust/document.go", "if d = spaceos.DigestOf(v.Bytes()); toHex(d) != id {", "false", "trust", signatures + "key_under_another_id"},
 	{"a key written in capitals", "trust/document.go", "strings.ToLower(text) != text", "false", "trust", signatures + "key_written_in_another_way"},
+	{"a key without its first line", "trust/document.go", "!begins", "false", "trust", signatures + "key_written_in_another_way"},
+	{"a key without its last line", "trust/document.go", "!ends", "false", "trust", signatures + "key_written_in_another_way"},
 	// The form of documents.
+	{"another specification", "trust/roles.go", `if spec := f.Str("spec_version"); !strings.HasPrefix(spec, "1.0.") {`, `spec == ""`, "trust", forms + "another_specification"},
+	{"a snapshot that may change", "trust/roles.go", `if !f.Bool("consistent_snapshot") {`, "false", "trust", forms + "a_snapshot_that_may_change"},
+	{"files in any form", "trust/roles.go", "!bytes.Equal(v.Bytes(), want)", "false", "trust", forms + "a_second_digest"},
+	{"files of any length", "trust/roles.go", "n.Length < 0", "false", "trust", forms + "a_length_below_nothing"},
+	{"files of any version", "trust/roles.go", "versioned && n.version < 1", "false", "trust", forms + "a_file_of_version_0"},
+	{"pieces of any name", "trust/roles.go", "if err != nil || !ok || n < 0 {", "!ok || n < 0", "trust", forms + "a_piece_that_is_no_digest"},
+	{"delegations that go on", "trust/roles.go", `r.Bool("terminating") != terminating`, `r.Bool("terminating") && false`, "trust", forms + "a_delegation_that_goes_on"},
+	{"tenants of any name", "trust/roles.go", "spaceos.ValidName(own) != nil", "false", "trust", forms + "a_tenant's_name_that_is_none"},
+	{"a charter of any name", "trust/roles.go", "spaceos.ValidName(name) != nil", "false", "trust", forms + "a_charter_of_a_name_that_is_none"},
+	{"keys for products in any form", "trust/roles.go", `key != "" && err != nil`, "false", "trust", forms + "a_key_for_products_that_is_no_digest"},
+	{"profiles of anything", "trust/roles.go", "k != canonical.Text && k != canonical.Number", "false", "trust", forms + "a_profile_that_holds_a_list"},
+	{"a payload planned twice", "trust/roles.go", "slices.ContainsFunc(d.runs, r.same)", "false", "trust", forms + "a_payload_planned_twice"},
 	{"a document of another type", "trust/roles.go", `if got := f.Str("_type"); got != kind {`, `if got := f.Str("_type"); got == "" {`, "trust", attack + "document_of_another_type"},
 	{"a document of another role", "trust/roles.go", `if got := f.Str("x-spaceos-role"); got != name {`, `if got := f.Str("x-spaceos-role"); got == "" {`, "trust", attack + "swapped_groups"},
 	{"a time in any form", "trust/roles.go", "if err != nil || at.Format(timeForm) != text {", "if err != nil {", "trust", signatures + "time_in_another_form"},
@@ -32,12 +52,10 @@ var trustConditions = []Mutant{
 	// Sets.
 	{"a timestamp that anyone signed", "trust/verifier.go", "if err := root.roles[roleTimestamp].verify(e); err != nil {", "false", "trust", signatures + "revoked_key"},
 	{"a set is opened twice", "trust/verifier.go", "v.sets[twin].snapshot == t.snapshot && slices.Equal(v.sets[twin].pieces, t.pieces)", "v.sets[twin].stamp == digest", "trust", signatures + "signatures_added_on_the_way"},
-	{"an older timestamp", "trust/verifier.go", "if t.version <= held.Version || twin >= 0 {", "if false {", "trust", attack + "rollback"},
+	{"an older timestamp", "trust/verifier.go", "t.version <= held.Version", "false", "trust", attack + "rollback"},
 	{"an expired document", "trust/verifier.go", "if d.expires <= v.floor {", "if false {", "trust", attack + "freeze"},
-	{"an expired root of an open set", "trust/set.go", "if err = cmp.Or(err, v.fresh(roleRoot, root)); err != nil {", "err != nil", "trust", attack + "freeze_by_an_old_root"},
-	{"a role of nobody", "trust/document.go", "max(1, r.threshold)", "r.threshold", "trust", signatures + "role_of_nobody"},
+	{"a role of nobody", "trust/document.go", "r.threshold < 1", "false", "trust", signatures + "role_of_nobody"},
 	{"an expired root", "trust/verifier.go", "if err := cmp.Or(v.fresh(roleRoot, root), v.fresh(roleTimestamp, t)); err != nil {", "v.fresh(roleTimestamp, t) != nil", "trust", attack + "freeze_by_an_old_root"},
-	{"two timestamps of one version", "trust/verifier.go", "twin >= 0 { // two", "false { // two", "trust", attack + "two_timestamps_of_one_version"},
 	{"any number of open sets", "trust/verifier.go", "if len(v.sets) == MaxOpen {", "if false {", "trust", "TestAtMostTwoSetsAreOpen"},
 	{"an old set closes a newer one", "trust/verifier.go", "if oldest.version >= t.version {", "if false {", "trust", "TestAtMostTwoSetsAreOpen"},
 	{"a piece that nothing names", "trust/verifier.go", "if !slices.ContainsFunc(v.sets, named) {", "if false {", "trust", attack + "unnamed_piece"},
@@ -60,6 +78,7 @@ var trustConditions = []Mutant{
 	{"a plan for another spacecraft", "trust/admit.go", "if p.spacecraft != v.spacecraft {", "if false {", "trust", attack + "wrong_spacecraft"},
 	{"an older plan", "trust/admit.go", "if p.version <= held.Version || p.version > held.Version+maxLeap {", "if p.version > held.Version+maxLeap {", "trust", attack + "rollback_of_the_plan"},
 	{"an expired plan", "trust/admit.go", `if err := cmp.Or(v.fresh(roleRoot, root), v.fresh("plan", p)); err != nil {`, "v.fresh(roleRoot, root) != nil", "trust", attack + "freeze_by_an_old_plan"},
+	{"a path that nobody signed", "trust/admit.go", "if !ok {", "if false {", "trust", "TestTarget"},
 	{"an image that its tenant did not sign", "trust/admit.go", "if signed.Digest != c.Image {", "if false {", "trust", attack + "another_tenants_image"},
 	{"a revoked image", "trust/admit.go", "if slices.Contains(d.revoked, image) {", "if false {", "trust", attack + "revoked_digest"},
 	{"an image that is not planned", "trust/admit.go", "if at < 0 || runs[at].Image != c.Image {", "if at < 0 {", "trust", attack + "stolen_tenant_key"},
@@ -71,9 +90,17 @@ var trustConditions = []Mutant{
 	{"a squeezed document of any length", "trust/wire/wire.go", "if len(message) == 0 || len(message) > MaxMessage {", "if len(message) == 0 {", "trust/wire", "TestUnpackRefuses"},
 }
 
+// trustStatements are those that are a statement.
+var trustStatements = []Mutant{
+	{"an expired document of a set", "trust/set.go", "return d, c.v.fresh(name, d)", "return d, nil", "trust", attack + "freeze_of_one_document"},
+}
+
 // verifierAlone are checks that need a program of their own.
 var verifierAlone = []Mutant{
 	{"fields that nobody knows", "trust/roles.go", "if err := f.Done(); err != nil {", "if err := f.Err(); err != nil {", "trust", signatures + "unknown_field"},
+	{"two timestamps of one version", "trust/verifier.go", "|| twin >= 0 {", "{", "trust", attack + "two_timestamps_of_one_version"},
+	{"an expired root of an open set", "trust/set.go", "cmp.Or(err, v.fresh(roleRoot, root))", "cmp.Or(err)", "trust", attack + "freeze_by_an_old_root"},
+	{"an expired root of a plan", "trust/admit.go", `cmp.Or(v.fresh(roleRoot, root), v.fresh("plan", p))`, `cmp.Or(v.fresh("plan", p))`, "trust", attack + "freeze_by_an_old_root"},
 	{"the ML-DSA half", "trust/document.go", `return err == nil && mldsa.Verify(key, append([]byte("tuf\x01"), sum[:]...), e.signature(p.mldsaID), nil) == nil`, `return err == nil && sum[0] == sum[0] && key != nil`, "trust", signatures + "half_of_a_pair_missing"},
 	{"paths that begin like the folder", "trust/roles.go", `"tenant/"+name+"/")`, `"tenant/"+name)`, "trust", attack + "prefix_confusion_without_slash"},
 	{"counters are forgotten with their tenant", "trust/set.go", "			next.Held = append(next.Held, h)\n", "", "trust", "TestCountersOutliveTheirTenant"},

@@ -31,6 +31,11 @@ func (r *Repository) whole(a role) (*envelope, piece, error) {
 		return nil, piece{}, fmt.Errorf("%w: %s is not signed yet; sign it with spaceos trust sign --role %s", ErrDocument, a.name, a.name)
 	}
 	if n := len(a.signers(e)); n < a.threshold {
+		if good, err := r.genuine(a.name, e); err != nil {
+			return nil, piece{}, err
+		} else if !good && a.name != Snapshot && a.name != Timestamp {
+			return nil, piece{}, r.tampered(a.name, h.version)
+		}
 		return nil, piece{}, fmt.Errorf("%w: %s version %d has %d of the %d signatures that its present keys must give; sign it again with spaceos trust sign --role %s", ErrDocument, a.name, h.version, n, a.threshold, a.name)
 	}
 	data, err := e.file()

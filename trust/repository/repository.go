@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,22 +88,32 @@ func metadataFile(name string, version int64) string {
 
 func stagedFile(name string) string { return filepath.Join("staged", name+".json") }
 
-// versions finds the highest version of a role's whole documents; 0 if none.
+// newest finds the highest version of a role's whole documents; 0 if none.
 func (r *Repository) newest(name string) (version int64, err error) {
+	all, err := r.versions(name)
+	if len(all) > 0 {
+		version = all[len(all)-1]
+	}
+	return version, err
+}
+
+// versions lists the versions of a role's whole documents, the lowest first.
+func (r *Repository) versions(name string) (all []int64, err error) {
 	file := metadataFile(name, 1)
 	names, err := r.files().names(filepath.Dir(file))
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrRepository, err)
+		return nil, fmt.Errorf("%w: %w", ErrRepository, err)
 	}
 	suffix := strings.TrimPrefix(filepath.Base(file), "1")
 	for _, entry := range names {
 		number, ok := strings.CutSuffix(entry, suffix)
 		n, err := strconv.ParseInt(number, 10, 64)
-		if ok && err == nil && n > version && n <= maxVersion && strconv.FormatInt(n, 10) == number {
-			version = n
+		if ok && err == nil && n > 0 && n <= maxVersion && strconv.FormatInt(n, 10) == number {
+			all = append(all, n)
 		}
 	}
-	return version, nil
+	slices.Sort(all)
+	return all, nil
 }
 
 // load reads a document and its head.
@@ -161,9 +172,17 @@ func (r *Repository) draft(name string) (*envelope, error) {
 	return e, err
 }
 
-// next is the head of a role's next document.
+// next is the head of a role's next document. What follows a document that was
+// tampered with could say what that says, so there is none; snapshot and
+// timestamp say nothing of their own.
 func (r *Repository) next(name string, life time.Duration) (head, error) {
-	_, h, err := r.current(name)
+	e, h, err := r.current(name)
+	if err == nil && e != nil && name != Snapshot && name != Timestamp {
+		var good bool
+		if good, err = r.genuine(name, e); err == nil && !good {
+			err = r.tampered(name, h.version)
+		}
+	}
 	if err == nil && h.version == maxVersion {
 		err = fmt.Errorf("%w: role %s has used up its version numbers", ErrDocument, name)
 	}

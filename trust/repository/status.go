@@ -2,6 +2,7 @@ package repository
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +24,7 @@ type Status struct {
 // RoleStatus is one role's document and keys.
 type RoleStatus struct {
 	Role      string      `json:"role"`
-	State     string      `json:"state"` // "whole", "waiting" for signatures, "stale", "none"
+	State     string      `json:"state"` // "whole", "waiting" for signatures, "stale", "damaged", "none"
 	Version   int64       `json:"version"`
 	Expires   *time.Time  `json:"expires,omitempty"`
 	Threshold int         `json:"threshold"`
@@ -123,6 +124,11 @@ func (r *Repository) roleStatus(name string) (RoleStatus, error) {
 	}
 	if s.State == "whole" && !authorities[0].whole(e) {
 		s.State = "stale"
+		if good, err := r.genuine(name, e); err != nil {
+			return s, err
+		} else if !good {
+			s.State = "damaged"
+		}
 	}
 	s.Keys = keyStatus(all, e)
 	return s, nil
@@ -213,6 +219,10 @@ func (r *Repository) addTodo(s *Status) error {
 			todo("%s version %d has %d of %d signatures: spaceos trust publish", role.Role, role.Version, signed, role.Threshold)
 		case role.State == "waiting":
 			todo("%s version %d has %d of %d signatures: spaceos trust sign --role %s", role.Role, role.Version, signed, role.Threshold, role.Role)
+		case role.State == "damaged" && (role.Role == Snapshot || role.Role == Timestamp):
+			todo("%s was damaged or tampered with: spaceos trust publish makes a new one", filepath.Join(r.dir, metadataFile(role.Role, role.Version)))
+		case role.State == "damaged":
+			todo("%v", r.tampered(role.Role, role.Version))
 		case role.State == "stale" && role.Role != Snapshot && role.Role != Timestamp:
 			todo("%s version %d is not signed by the keys that the role has now: spaceos trust sign --role %s", role.Role, role.Version, role.Role)
 		case role.Expires != nil && role.Expires.Before(r.now()):

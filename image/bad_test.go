@@ -400,6 +400,9 @@ func TestBadFolders(t *testing.T) {
 			}
 			return nil
 		}, ErrLimit, "there are more than 2304 files and folders in it"},
+		{"folders deep in each other", func(dir string) error {
+			return os.MkdirAll(filepath.Join(dir, strings.Repeat("x/", 1000)), 0o700)
+		}, ErrLimit, "x/x/x/x/x/x/x/x/x: this folder lies deeper than anything in a layout"},
 		{"folders without end", func(dir string) error {
 			for i := range maxEntries {
 				if err := os.Mkdir(filepath.Join(dir, fmt.Sprint(i)), 0o700); err != nil {

@@ -69,6 +69,8 @@ func (f *folder) names() (names []string, err error) {
 			return unreadable(name, err)
 		case found > maxEntries:
 			return bad("", ErrLimit, "there are more than %d files and folders in it", maxEntries)
+		case d.IsDir() && strings.Count(name, "/") == maxDepth:
+			return bad(name, ErrLimit, "this folder lies deeper than anything in a layout")
 		case d.IsDir():
 			return nil
 		case !d.Type().IsRegular():

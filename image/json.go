@@ -14,7 +14,8 @@ import (
 // that comes twice is refused, and depth is bounded.
 
 // maxDepth is how deep an index nests: annotations of a platform of a
-// descriptor of a list of the index, and some.
+// descriptor of a list of the index, and some. Folders of a layout do not nest
+// deeper either.
 const maxDepth = 8
 
 // object is a JSON object; values are object, []any, string, json.Number, bool

@@ -100,6 +100,8 @@ var imageConditions = []Mutant{
 		"image", "TestBadFolders/a_blob_is_a_link_within_the_layout"},
 	{"files without end in a folder", "image/folder.go", "case found > maxEntries:", "case false:",
 		"image", "TestBadFolders/more_files_than_an_image_has"},
+	{"folders of any depth", "image/folder.go", "case d.IsDir() && strings.Count(name, \"/\") == maxDepth:", "case false:",
+		"image", "TestBadFolders/folders_deep_in_each_other"},
 	{"links that nothing names", "image/folder.go", "case !d.Type().IsRegular():", "case false:",
 		"image", "TestBadFolders/a_link_that_nothing_names"},
 	{"bytes that came are not those asked for", "image/writer.go", "case d.Digest != want.Digest:", "case false:",

@@ -138,7 +138,15 @@ func TestPythonTUFRefusesWhatWasTamperedWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.publish()
+	stamp, err := os.ReadFile(filepath.Join(f.Dir(), metadataFile(Timestamp, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.LastIndex(stamp, []byte(`"sig":"`)) // of the ML-DSA half, the last
+	half := string(stamp[at : at+40])
+	wrong := half[:39] + map[bool]string{true: "1", false: "0"}[half[39] == '0']
 	for _, c := range []struct{ name, file, old, fresh, refusal string }{
+		{"the ML-DSA half of a signature", filepath.Join(f.Dir(), metadataFile(Timestamp, 1)), half, wrong, "UnsignedMetadataError"},
 		{"the image", filepath.Join(f.Dir(), targetFile(image.path(), spaceos.DigestOf(image.Manifest))), "hello", "hallo", "LengthOrHashMismatchError"},
 		{"the tenant's document", filepath.Join(f.Dir(), metadataFile("tenant-acme", 1)), "hello_1.0.0", "hello_1.0.1", "LengthOrHashMismatchError"},
 		{"the timestamp", filepath.Join(f.Dir(), metadataFile(Timestamp, 1)), `"length":`, `"length":1`, "UnsignedMetadataError"},

@@ -42,6 +42,7 @@ var targets = []target{
 	{"FuzzYAML", "manifest/author"},
 	{"FuzzDocuments", "trust"},
 	{"FuzzUnpack", "trust/wire"},
+	{"FuzzFiles", "trust/repository"},
 	{"FuzzOpenTar", "image"},
 	{"FuzzDecode", "image"},
 	{"FuzzProgram", "image/sbom"},

@@ -107,6 +107,7 @@ type Memory struct {
 	Mapped       uint64 `json:"mapped"`  // by the guest, at the end
 	Backed       uint64 `json:"backed"`  // frames, page tables and /tmp at the end
 	Touched      uint64 `json:"touched"` // 4 KiB pages that guest or library OS touched in the whole run
+	Refused      uint64 `json:"refused"` // requests for more than Limit at once
 	HostResident uint64 `json:"host_resident"`
 	// RunnerPeak is the greatest resident size of the runner's process (ru_maxrss
 	// of getrusage(2)), the guest's memory included. It is never less than the
@@ -131,6 +132,7 @@ func (r *Report) fill(res *result, started int64) {
 	r.Host = res.Host
 	r.Exits = res.Exits
 	r.Memory.Mapped, r.Memory.Backed, r.Memory.Touched = res.Mapped, res.Backed, res.Touched
+	r.Memory.Refused = res.MemoryRefused
 	r.Memory.HostResident = max(r.Memory.HostResident, res.Resident)
 	r.Time.GuestCPU, r.Time.LibraryOS = max(0, res.GuestCPU.Microseconds()), max(0, res.LibOS.Microseconds())
 	if res.FirstRun != 0 {

@@ -223,6 +223,7 @@ func (r *runner) measure() {
 	r.result.LibOS = c.Time
 	r.result.Calls, r.result.Unsupported = c.Calls, c.Unsupported
 	r.result.Read, r.result.Written = c.Read, c.Written
+	r.result.MemoryRefused = c.Refused
 	r.result.Mapped = r.process.Mapped()
 	u := r.machine.Usage()
 	r.result.Backed, r.result.Touched = u.Backed, u.Touched

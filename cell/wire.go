@@ -96,6 +96,7 @@ type result struct {
 	Read, Written   map[string]uint64
 	Mapped          uint64
 	Backed, Touched uint64
+	MemoryRefused   uint64
 	Resident        uint64
 }
 
@@ -114,7 +115,7 @@ func (r *result) fields(c *codec) {
 	num(c, &r.FirstRun)
 	num(c, &r.GuestCPU)
 	num(c, &r.LibOS)
-	for _, n := range []*uint64{&r.Exits.Calls, &r.Exits.Faults, &r.Exits.Interrupts, &r.Mapped, &r.Backed, &r.Touched, &r.Resident} {
+	for _, n := range []*uint64{&r.Exits.Calls, &r.Exits.Faults, &r.Exits.Interrupts, &r.Mapped, &r.Backed, &r.Touched, &r.MemoryRefused, &r.Resident} {
 		num(c, n)
 	}
 	for _, m := range []*map[string]uint64{&r.Calls, &r.Unsupported, &r.Read, &r.Written} {

@@ -119,6 +119,7 @@ type Counts struct {
 	Time        time.Duration     // spent serving calls and faults, waits excluded
 	Read        map[string]uint64 // bytes by mount ("/in", "stdin")
 	Written     map[string]uint64 // bytes by mount ("/out", "stdout")
+	Refused     uint64            // requests for more memory than the cell's limit
 }
 
 // counters is what Counts is made from.
@@ -126,6 +127,7 @@ type counters struct {
 	served, unsupported perCall
 	time                time.Duration
 	read, written       map[string]uint64
+	refused             uint64
 }
 
 // errno is Linux's error number; 0 is success.

@@ -219,9 +219,14 @@ func (p *Process) remove(start, end uint64) {
 func pageUp(n uint64) uint64 { return (n + PageSize - 1) &^ (PageSize - 1) }
 
 // affordable is Linux's overcommit heuristic (__vm_enough_memory): one private
-// writable mapping may not be larger than all of memory.
+// writable mapping may not be larger than all of memory. What is refused is
+// counted.
 func (p *Process) affordable(length uint64) bool {
-	return length <= p.cfg.Meter.Limit()
+	if length <= p.cfg.Meter.Limit() {
+		return true
+	}
+	p.counts.refused++
+	return false
 }
 
 // Mapped is how many bytes the guest has mapped, reservations included.

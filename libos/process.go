@@ -160,6 +160,7 @@ func (p *Process) Counts() Counts {
 		Time:        p.counts.time,
 		Read:        maps.Clone(p.counts.read),
 		Written:     maps.Clone(p.counts.written),
+		Refused:     p.counts.refused,
 	}
 }
 

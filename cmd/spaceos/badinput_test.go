@@ -122,7 +122,7 @@ func badPrograms() []badInput {
 		{"an empty name", program(func(place) string { return "" }), 127,
 			"the program's name is empty: give the path of a static Linux program"},
 		{"a folder", program(func(p place) string { return p.dir }), 126,
-			"$D is not a file but a folder: give the path of a static Linux program"},
+			"$D is a folder and no sealed image: give the path of a static Linux program, or of an image (spaceos seal makes one)"},
 		{"a pipe", program(func(p place) string {
 			if err := syscall.Mkfifo(p.path("pipe"), 0o700); err != nil {
 				p.t.Fatal(err)

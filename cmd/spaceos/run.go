@@ -23,6 +23,7 @@ type runFlags struct {
 	memory, outLimit, dataLimit    string
 	seed, clock, report, hugePages string
 	envs                           []string
+	quiet                          bool
 	given                          func(flag string) bool
 }
 
@@ -32,10 +33,12 @@ func newRun(s cli.Streams) *cobra.Command {
 		Use:   "run [flags] PROGRAM|IMAGE [ARG...]",
 		Short: "Run a static Linux program or a sealed image in a cell",
 		Long: `Run a static Linux program in a cell, as docker run --rm would in a container.
-A sealed image (a folder, or a .tar) runs with its own limits, arguments and
+A sealed image (a folder, or a tar) runs with its own limits, arguments and
 environment, with the calls that it asks for and no others; flags can only lower
-its limits. What it asked for and used is printed afterwards. Its products-per-day
-and log-rate, which are over all runs of a day, are shown and not held.
+its limits. What it asked for and used is printed afterwards, on standard error,
+unless --quiet is given. Its products-per-day and log-rate, which are over all runs
+of a day, are shown and not held. Only what the image names is read, and checked:
+spaceos verify also finds what else lies in its folder.
 
 The program sees itself as /app/NAME, the folders given below, an empty /tmp,
 and the standard streams; it inherits nothing else. The exit status is the
@@ -59,7 +62,11 @@ second kills it.`,
 			if err := f.complete(); err != nil {
 				return &cli.UsageError{Err: err}
 			}
-			if isImage(args[0]) {
+			image, err := isImage(args[0])
+			if err != nil {
+				return err
+			}
+			if image {
 				return f.runImage(cmd.Context(), s, args[0])
 			}
 			return f.run(cmd.Context(), s, nil)
@@ -88,6 +95,7 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.seed, "seed", "", "number that all randomness comes from (default the host's)")
 	flags.StringVar(&f.clock, "clock", "", "time at start, RFC 3339; with ,frozen it moves in sleeps, not in loops (default the host's)")
 	flags.StringVar(&f.report, "report", "", "file for the report, JSON (- is standard error)")
+	flags.BoolVar(&f.quiet, "quiet", false, "do not print what an image asked for and used")
 	flags.BoolVar(&f.spec.Trace, "trace", false, "print each call on standard error, as strace does")
 	flags.StringVar(&f.hugePages, "huge-pages", "auto", "auto: for anonymous memory of 4MiB and more; never")
 	flags.StringVar(&f.outLimit, "out-limit", "", "quota of /out in bytes, as 100MiB (default 16GiB; without --out, --memory)")
@@ -220,7 +228,9 @@ func (f *runFlags) run(ctx context.Context, s cli.Streams, img *sealed) error {
 	r, runErr := cell.Run(ctx, f.spec)
 	if img != nil {
 		r.Image = img.asked()
-		if err := img.print(s.Err, r); err != nil && runErr == nil {
+	}
+	if img != nil && runErr == nil && !f.quiet {
+		if err := img.print(s.Err, r); err != nil {
 			return &cell.Failure{Status: cell.StatusFailure, Err: err}
 		}
 	}
@@ -250,12 +260,6 @@ func listen(signals chan<- os.Signal) {
 // explain is what the user sees of an end that is not the program's own exit.
 func explain(r *cell.Report, spec *cell.Spec, img *sealed) string {
 	e := r.Ended
-	more := func(flag, limit string) string {
-		if img != nil {
-			return "give it more with limits." + limit + " in spaceos.yaml, and seal it again"
-		}
-		return "give it more with --" + flag
-	}
 	switch {
 	case e.Cause == "exited" && img != nil && img.switchedOff(r) != "":
 		return img.switchedOff(r)
@@ -270,11 +274,11 @@ func explain(r *cell.Report, spec *cell.Spec, img *sealed) string {
 	case e.Cause == "timeout" && spec.Frozen:
 		return fmt.Sprintf("the program was stopped at its time limit of %v; its clock stands still while it computes, so a loop that waits for a time never ends", spec.Timeout)
 	case e.Cause == "timeout":
-		return fmt.Sprintf("the program was stopped at its time limit of %v; %s", spec.Timeout, more("timeout", "wall-time"))
+		return fmt.Sprintf("the program was stopped at its time limit of %v; %s", spec.Timeout, img.more("timeout", "wall-time"))
 	case e.Cause == "cpu-time":
-		return fmt.Sprintf("the program was stopped at its limit of %v of processor time; %s", spec.CPUTime, more("cpu-time", "cpu-time"))
+		return fmt.Sprintf("the program was stopped at its limit of %v of processor time; %s", spec.CPUTime, img.more("cpu-time", "cpu-time"))
 	case e.Cause == "out-of-memory":
-		return fmt.Sprintf("out of memory: the program touched more than its limit of %v; %s", spaceos.Bytes(r.Memory.Limit), more("memory", "memory"))
+		return fmt.Sprintf("out of memory: the program touched more than its limit of %v; %s", spaceos.Bytes(r.Memory.Limit), img.more("memory", "memory"))
 	}
 	return e.Message
 }

@@ -6,35 +6,23 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"spaceos"
-	"spaceos/cell"
 	"spaceos/image"
 	"spaceos/libos"
 	"spaceos/manifest"
 	"spaceos/world"
 )
 
-// isImage says whether a path is meant as a sealed image: a folder that is a
-// layout, or a tar by its name.
-func isImage(path string) bool {
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return err == nil && strings.HasSuffix(path, ".tar")
-	}
-	_, err = os.Stat(filepath.Join(path, "oci-layout"))
-	return err == nil
-}
-
 // sealed is an image that is run.
 type sealed struct {
-	manifest manifest.Manifest
+	manifest manifest.Manifest // its limits become those that hold
+	own      spaceos.Limits    // the image's, before flags lowered them
+	lowered  map[string]string // flag by limit
 	digest   spaceos.Digest
 	files    []world.SealedFile
 	closers  []io.Closer
@@ -139,12 +127,13 @@ func (f *runFlags) seal(s *sealed) error {
 		return fmt.Errorf("%q: a sealed image has its own arguments; seal another to change them", f.spec.Args[0])
 	}
 	l := &m.Limits
+	s.own, s.lowered = *l, map[string]string{}
 	if err := errors.Join(
-		lower(f, "memory", "memory", f.spec.Memory, &l.Memory),
-		lower(f, "out-limit", "products", f.spec.OutBytes, &l.Products),
-		lower(f, "data-limit", "data", f.spec.DataBytes, &l.Data),
-		lower(f, "cpu-time", "cpu-time", f.spec.CPUTime, &l.CPUTime),
-		lower(f, "timeout", "wall-time", f.spec.Timeout, &l.WallTime),
+		lower(f, s, "memory", "memory", f.spec.Memory, &l.Memory),
+		lower(f, s, "out-limit", "products", f.spec.OutBytes, &l.Products),
+		lower(f, s, "data-limit", "data", f.spec.DataBytes, &l.Data),
+		lower(f, s, "cpu-time", "cpu-time", f.spec.CPUTime, &l.CPUTime),
+		lower(f, s, "timeout", "wall-time", f.spec.Timeout, &l.WallTime),
 	); err != nil {
 		return err
 	}
@@ -152,13 +141,13 @@ func (f *runFlags) seal(s *sealed) error {
 }
 
 // lower puts a flag's value in place of a limit.
-func lower[T spaceos.Bytes | time.Duration](f *runFlags, flag, limit string, given T, into *T) error {
+func lower[T spaceos.Bytes | time.Duration](f *runFlags, s *sealed, flag, limit string, given T, into *T) error {
 	switch {
-	case !f.given(flag):
+	case !f.given(flag) || given == *into:
 	case given > *into:
 		return fmt.Errorf("--%s: %v is more than the image's own limit of %v for %s: a flag can only lower it", flag, given, *into, limit)
 	default:
-		*into = given
+		*into, s.lowered[limit] = given, flag
 	}
 	return nil
 }
@@ -170,82 +159,4 @@ func (f *runFlags) fromManifest(s *sealed) (err error) {
 	spec.OutBytes, spec.DataBytes, spec.TmpBytes = m.Limits.Products, m.Limits.Data, min(m.Limits.Scratch, m.Limits.Memory)
 	spec.Subjects, err = libos.Only(m.Subjects)
 	return err
-}
-
-// asked is what a report says of the image.
-func (s *sealed) asked() *cell.Image {
-	m := &s.manifest
-	i := &cell.Image{Tenant: m.Tenant, Name: m.Name, Version: m.Version, Digest: s.digest.String(), Subjects: append([]string{}, m.Subjects...), Limits: map[string]uint64{}}
-	for _, l := range m.Limits.List() {
-		if l.Time != nil {
-			i.Limits[l.Name+"-ms"] = uint64(l.Time.Milliseconds())
-		} else {
-			i.Limits[l.Name] = uint64(*l.Bytes)
-		}
-	}
-	return i
-}
-
-// print says what was asked for and what was used.
-func (s *sealed) print(w io.Writer, r *cell.Report) error {
-	m, l := &s.manifest, &s.manifest.Limits
-	text := fmt.Sprintf("%s:%s of %s\n", m.Name, m.Version, m.Tenant)
-	row := func(name, asked, used string) {
-		text += fmt.Sprintf("  %-10s %10s asked %12s used\n", name, asked, used)
-	}
-	micros := func(us int64) string {
-		return (time.Duration(us) * time.Microsecond).Round(100 * time.Microsecond).String()
-	}
-	row("memory", l.Memory.String(), spaceos.Bytes(r.Memory.Backed).Approx())
-	row("cpu-time", l.CPUTime.String(), micros(r.Time.RunnerCPU))
-	row("wall-time", l.WallTime.String(), micros(r.Time.Wall))
-	row("scratch", l.Scratch.String(), written(r, "/tmp"))
-	row("data", l.Data.String(), written(r, "/data"))
-	row("products", l.Products.String(), written(r, "/out"))
-	row("log", l.LogRate.String()+"/day", written(r, "stdout", "stderr"))
-	reach, all := 0, 0
-	for _, c := range libos.Calls() {
-		if all++; specSubjects(m).Allows(c.Subject) {
-			reach++
-		}
-	}
-	row("calls", fmt.Sprintf("%d of %d", reach, all), fmt.Sprintf("%d", len(r.Calls.Served)))
-	if bytesWritten(r, "stdout", "stderr") > uint64(l.LogRate) {
-		text += "  its log is more than its log-rate allows in a day; spaceos run does not hold it to that\n"
-	}
-	for _, service := range m.Services {
-		text += fmt.Sprintf("  /svc/%s is asked for, and is not there: spaceos run has no services yet\n", service)
-	}
-	_, err := io.WriteString(w, text)
-	return err
-}
-
-// specSubjects is a valid manifest's set.
-func specSubjects(m *manifest.Manifest) libos.SubjectSet {
-	set, err := libos.Only(m.Subjects)
-	if err != nil {
-		return 1 << libos.SubjectCore
-	}
-	return set
-}
-
-func written(r *cell.Report, where ...string) string {
-	return spaceos.Bytes(bytesWritten(r, where...)).Approx()
-}
-
-func bytesWritten(r *cell.Report, where ...string) (sum uint64) {
-	for _, w := range where {
-		sum += r.Bytes.Written[w]
-	}
-	return sum
-}
-
-// switchedOff names a subject that a sealed program failed without.
-func (s *sealed) switchedOff(r *cell.Report) string {
-	for _, c := range libos.Calls() {
-		if r.Calls.Unsupported[c.Name] > 0 && !specSubjects(&s.manifest).Allows(c.Subject) {
-			return fmt.Sprintf("the program failed (exit status %d) and had called %s, which its image does not ask for: add %v to subjects in spaceos.yaml and seal it again", r.Ended.Status, c.Name, c.Subject)
-		}
-	}
-	return ""
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -28,7 +29,35 @@ type Streams struct {
 }
 
 // Standard are the streams of the process.
-func Standard() Streams { return Streams{os.Stdin, os.Stdout, os.Stderr} }
+func Standard() Streams { return Streams{os.Stdin, &output{w: os.Stdout}, os.Stderr} }
+
+// output goes on when it cannot be written: what a verb does it does to the
+// end, and Execute says once that nothing could be said of it.
+type output struct {
+	w   io.Writer
+	err error // the first
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.err == nil {
+		_, o.err = o.w.Write(p)
+	}
+	return len(p), nil
+}
+
+// lost is the error of an output that could not be written.
+func lost(w io.Writer) error {
+	o, ok := w.(*output)
+	if !ok || o.err == nil {
+		return nil
+	}
+	reason := o.err
+	var path *fs.PathError
+	if errors.As(reason, &path) {
+		reason = path.Err
+	}
+	return fmt.Errorf("standard output cannot be written (%w): the command did its work, and what it had to say is lost", reason)
+}
 
 // Exit statuses of every verb but run.
 const (
@@ -127,6 +156,10 @@ func Execute(root *cobra.Command, args []string, s Streams, statusOf func(*cobra
 	root.SetArgs(args)
 	cmd, err := root.ExecuteC()
 	if err == nil {
+		if err := lost(s.Out); err != nil {
+			fmt.Fprintln(s.Err, "spaceos: "+oneLine(err.Error()))
+			return StatusFailed
+		}
 		return 0
 	}
 	var exit *ExitError

@@ -78,7 +78,9 @@ func publics(files []string) (list []repository.PublicKey, err error) {
 // say prints how far documents have come.
 func say(s cli.Streams, all []repository.Progress) {
 	for _, p := range all {
-		if p.Complete {
+		if p.Why != "" {
+			fmt.Fprintf(s.Out, "left out %s version %d: %s\n", p.Role, p.Version, p.Why)
+		} else if p.Complete {
 			fmt.Fprintf(s.Out, "signed   %s version %d (%d of %d): %s\n", p.Role, p.Version, p.Signed, p.Needed, filepath.Clean(p.File))
 		} else {
 			fmt.Fprintf(s.Out, "waiting  %s version %d (%d of %d): %s\n", p.Role, p.Version, p.Signed, p.Needed, filepath.Clean(p.File))

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,7 +69,7 @@ func newTrustSign(s cli.Streams, ring *keyring) *cobra.Command {
 		Long: `Sign a tenant's image, or a document that waits for signatures.
 
 A tenant signs an image in its own copy of the repository, and sends the operator
-the file that this prints (and the image). With --role, your signature is added
+the files that this prints, to lie in the same places (and the image). With --role, your signature is added
 to what is staged for root, targets, tenant-NAME, plan-SPACECRAFT and so on; when
 the keys of a role have changed, that signs its document anew.`,
 		Example: `  spaceos trust sign hello.oci --tenant acme --key acme.key --repo fleet
@@ -87,6 +89,9 @@ the keys of a role have changed, that signs its document anew.`,
 				}
 				progress, err := r.Sign(role, signers...)
 				say(s, progress)
+				if tenant, ok := strings.CutPrefix(role, "tenant-"); ok && err == nil {
+					send(s, progress[0], filepath.Join(repo, "targets", "tenant", tenant))
+				}
 				return err
 			}
 			signed, err := tenantsImage(args[0], tenant)
@@ -100,6 +105,7 @@ the keys of a role have changed, that signs its document anew.`,
 			progress, err := r.SignImage(signed, signers...)
 			if err == nil {
 				say(s, []repository.Progress{progress})
+				send(s, progress, r.ImageFile(signed))
 			}
 			return err
 		},
@@ -110,6 +116,16 @@ the keys of a role have changed, that signs its document anew.`,
 	keyFlag(cmd, &keys, "of the tenant or the role")
 	ring.flags(cmd)
 	return cmd
+}
+
+// send says what must get from a tenant's copy of the repository into the
+// operator's, or to whoever signs next.
+func send(s cli.Streams, p repository.Progress, image string) {
+	to := "the operator"
+	if !p.Complete {
+		to = "whoever signs next"
+	}
+	fmt.Fprintf(s.Out, "send     to %s, unless the folder is shared: %s and %s\n", to, filepath.Clean(p.File), filepath.Clean(image))
 }
 
 // signWhat wants either an image and a tenant, or a role.

@@ -1,7 +1,9 @@
 package repository
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"strings"
@@ -18,12 +20,25 @@ type set struct {
 	tenants map[string]*targetsDoc
 	meta    map[string]piece         // documents by role
 	pieces  map[spaceos.Digest]int64 // all that a spacecraft needs, but snapshot
+	left    []Progress               // documents that are not usable yet; an earlier one stands in
 }
 
 // whole reads the current document of a role and wants it signed by its
 // authority.
 func (r *Repository) whole(a role) (*envelope, piece, error) {
-	e, h, err := r.current(a.name)
+	version, err := r.newest(a.name)
+	if a.name == Timestamp {
+		version = 1
+	}
+	if err != nil {
+		return nil, piece{}, err
+	}
+	return r.wholeVersion(a, version)
+}
+
+// wholeVersion is whole for one version.
+func (r *Repository) wholeVersion(a role, version int64) (*envelope, piece, error) {
+	e, h, err := r.version(a.name, version)
 	if err != nil {
 		return nil, piece{}, err
 	}
@@ -78,6 +93,7 @@ func (r *Repository) collect() (*set, error) {
 	return s, nil
 }
 
+// collectOne adds the newest document of a role.
 func (r *Repository) collectOne(s *set, a role) (*targetsDoc, error) {
 	e, p, err := r.whole(a)
 	if err != nil {
@@ -88,30 +104,70 @@ func (r *Repository) collectOne(s *set, a role) (*targetsDoc, error) {
 }
 
 // collectTenants adds the documents of a group's tenants. One that signed
-// nothing yet has none.
+// nothing yet has none. What a tenant sent may be incomplete: then the version
+// before it stands in, down to the one that is published, so that one tenant
+// does not keep the others, or a revocation, from being published.
 func (r *Repository) collectTenants(s *set, group *targetsDoc) error {
+	published, err := r.publishedMeta()
+	if err != nil {
+		return err
+	}
 	for _, delegation := range group.delegate {
-		if version, err := r.newest(delegation.name); err != nil || version == 0 {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		d, err := r.collectOne(s, delegation)
+		versions, err := r.versions(delegation.name)
 		if err != nil {
 			return err
 		}
-		tenant := strings.TrimPrefix(delegation.name, tenantPrefix)
-		for path, p := range d.targets {
-			if !ownPath(tenant, path) {
-				return fmt.Errorf("%w: %s signs %s, which is not the tenant's", ErrDocument, delegation.name, path)
+		for i := len(versions) - 1; i >= 0; i-- {
+			err := r.collectTenant(s, delegation, versions[i])
+			if err == nil {
+				break
 			}
-			if _, err := r.target(path, p); err != nil {
+			if versions[i] <= published[delegation.name].version {
 				return err
 			}
+			s.left = append(s.left, Progress{Role: delegation.name, Version: versions[i], Why: err.Error()})
 		}
-		s.tenants[tenant] = d
 	}
+	return nil
+}
+
+// publishedMeta is what the newest snapshot names.
+func (r *Repository) publishedMeta() (map[string]piece, error) {
+	e, _, err := r.current(Snapshot)
+	if err != nil || e == nil {
+		return nil, err
+	}
+	d, err := readSnapshot(e)
+	if err != nil {
+		return nil, err
+	}
+	return d.meta, nil
+}
+
+// collectTenant adds one version of a tenant's document, if all that it names
+// is there.
+func (r *Repository) collectTenant(s *set, delegation role, version int64) error {
+	e, p, err := r.wholeVersion(delegation, version)
+	if err != nil {
+		return err
+	}
+	d, err := readTargets(e, delegation.name)
+	if err != nil {
+		return err
+	}
+	tenant := strings.TrimPrefix(delegation.name, tenantPrefix)
+	for path, p := range d.targets {
+		if !ownPath(tenant, path) {
+			return fmt.Errorf("%w: %s signs %s, which is not the tenant's", ErrDocument, delegation.name, path)
+		}
+		if _, err := r.target(path, p); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w; ask tenant %s for that file: its own repository holds it under the same name", err, tenant)
+		} else if err != nil {
+			return err
+		}
+	}
+	s.meta[delegation.name], s.pieces[p.digest] = p, p.length
+	s.tenants[tenant] = d
 	return nil
 }
 
@@ -124,7 +180,8 @@ func ownPath(tenant, path string) bool {
 
 // Publish makes the current documents the ones that count: a snapshot that
 // names them, if they changed, and a timestamp. When the snapshot still needs
-// signatures, it stops there; publish again with the next key.
+// signatures, it stops there; publish again with the next key. A tenant whose
+// newest document is not usable yet keeps the one that is published.
 func (r *Repository) Publish(keys ...*Key) ([]Progress, error) {
 	unlock, err := r.lock()
 	if err != nil {
@@ -141,8 +198,11 @@ func (r *Repository) Publish(keys ...*Key) ([]Progress, error) {
 		}
 	}
 	progress, err := r.publishSnapshot(s, held(keys, s.root.roles[Snapshot]))
-	if err != nil || !progress.Complete {
-		return []Progress{progress}, err
+	if err != nil {
+		return nil, err
+	}
+	if !progress.Complete {
+		return append(s.left, progress), nil
 	}
 	_, p, err := r.whole(s.root.roles[Snapshot])
 	if err != nil {
@@ -150,7 +210,7 @@ func (r *Repository) Publish(keys ...*Key) ([]Progress, error) {
 	}
 	s.pieces[p.digest] = p.length
 	last, err := r.publishTimestamp(s, p, held(keys, s.root.roles[Timestamp]))
-	return []Progress{progress, last}, err
+	return append(s.left, progress, last), err
 }
 
 // publishSnapshot keeps the snapshot that is there, if it says what it should.
@@ -167,7 +227,7 @@ func (r *Repository) publishSnapshot(s *set, keys []*Key) (Progress, error) {
 			return Progress{}, err
 		}
 		if maps.Equal(d.meta, s.meta) && a.whole(e) && h.expires.After(r.now()) {
-			return Progress{Snapshot, h.version, len(a.signers(e)), a.threshold, true, filepath.Join(r.dir, metadataFile(Snapshot, h.version))}, nil
+			return Progress{Snapshot, h.version, len(a.signers(e)), a.threshold, true, filepath.Join(r.dir, metadataFile(Snapshot, h.version)), ""}, nil
 		}
 	}
 	if e, h, err := r.staged(Snapshot); err != nil {

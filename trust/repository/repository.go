@@ -143,6 +143,11 @@ func (r *Repository) current(name string) (*envelope, head, error) {
 			return nil, head{}, err
 		}
 	}
+	return r.version(name, version)
+}
+
+// version is one whole document of a role, nil if there is none.
+func (r *Repository) version(name string, version int64) (*envelope, head, error) {
 	file := metadataFile(name, version)
 	if there, err := r.files().has(file); err != nil || !there {
 		return nil, head{}, err
@@ -206,6 +211,7 @@ type Progress struct {
 	Needed   int    // pairs
 	Complete bool   // nothing is missing
 	File     string // where it lies
+	Why      string // why an earlier version stands in for this one; else empty
 }
 
 // sign adds the signatures of keys, and keeps the document.

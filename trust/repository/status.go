@@ -229,19 +229,22 @@ func (r *Repository) addTodo(s *Status) error {
 			todo("%s version %d has expired", role.Role, role.Version)
 		}
 	}
-	var err error
-	if s.Published, err = r.published(); err == nil && !s.Published {
+	set, err := r.collect()
+	if err != nil {
+		todo("what is current is not published: spaceos trust publish")
+		return nil // the to-do list names what waits
+	}
+	for _, l := range set.left {
+		todo("%s version %d is left out: %s", l.Role, l.Version, l.Why)
+	}
+	if s.Published, err = r.published(set); err == nil && !s.Published {
 		todo("what is current is not published: spaceos trust publish")
 	}
 	return err
 }
 
 // published says whether the timestamp names what is current.
-func (r *Repository) published() (bool, error) {
-	set, err := r.collect()
-	if err != nil {
-		return false, nil // something waits; the to-do list names it
-	}
+func (r *Repository) published(set *set) (bool, error) {
 	_, snapshot, err := r.whole(set.root.roles[Snapshot])
 	if err != nil {
 		return false, nil

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -139,6 +140,11 @@ func validService(s string) error {
 		}
 	}
 	return nil
+}
+
+// ImageFile is the file beside the tenant's document that SignImage writes.
+func (r *Repository) ImageFile(i Image) string {
+	return filepath.Join(r.dir, targetFile(i.path(), spaceos.DigestOf(i.Manifest)))
 }
 
 // SignImage makes the tenant's next document, with one image more. keys are

@@ -27,7 +27,8 @@ tenant signed it, its plan names it, and manifest <= lease <= ceiling.
 
 A document that needs several signatures waits in staged/ until it has them:
 pass the folder on, or the file, and let each sign with "spaceos trust sign
---role ROLE". What you sign counts when it is published.`,
+--role ROLE". What you sign counts when it is published, except for a plan: that
+counts at once.`,
 		newTrustKey(s, ring()), newTrustInit(s, ring()), newTrustAddTenant(s, ring()), newTrustSign(s, ring()),
 		newTrustPublish(s, ring()), newTrustPlan(s, ring()), newTrustRotate(s, ring()), newTrustRevoke(s, ring()),
 		newTrustStatus(s), newTrustVerify(s))
@@ -86,6 +87,15 @@ func say(s cli.Streams, all []repository.Progress) {
 			fmt.Fprintf(s.Out, "waiting  %s version %d (%d of %d): %s\n", p.Role, p.Version, p.Signed, p.Needed, filepath.Clean(p.File))
 		}
 	}
+}
+
+// waits says which documents do not count yet, and what to do.
+func waits(s cli.Streams, r *repository.Repository) error {
+	names, err := r.Waiting()
+	for _, name := range names {
+		fmt.Fprintf(s.Out, "to do    %s waits for signatures: spaceos trust sign --role %s\n", name, name)
+	}
+	return err
 }
 
 // newTrustInit makes a repository.

@@ -38,6 +38,9 @@ It checks every signature first. What waits for signatures is left as it was.`,
 			}
 			progress, err := r.Publish(signers...)
 			say(s, progress)
+			if err == nil {
+				err = waits(s, r)
+			}
 			return err
 		},
 	}

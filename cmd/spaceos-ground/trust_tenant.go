@@ -45,6 +45,9 @@ the .pub file. No lease, and no manifest, can ask for more than the ceiling.`,
 			}
 			progress, err := r.AddTenant(args[0], t, repository.RoleKeys{Keys: who, Threshold: threshold}, signers...)
 			say(s, progress)
+			if err == nil {
+				err = waits(s, r)
+			}
 			return err
 		},
 	}
@@ -106,6 +109,7 @@ the keys of a role have changed, that signs its document anew.`,
 			if err == nil {
 				say(s, []repository.Progress{progress})
 				send(s, progress, r.ImageFile(signed))
+				err = waits(s, r)
 			}
 			return err
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,26 +32,53 @@ func (j *judge) flags(cmd *cobra.Command) {
 
 // rehearse sends a repository to the flight verifier.
 func (j *judge) rehearse(repo string) (*trust.Verifier, error) {
-	r, err := repository.Open(repo, repository.Options{})
+	r, root, err := j.read(repo)
 	if err != nil {
 		return nil, err
 	}
+	v, err := r.Rehearse(root, j.spacecraft)
+	if errors.Is(err, repository.ErrRoot) {
+		err = fmt.Errorf("%s: %w", j.root, err)
+	}
+	return v, err
+}
+
+// plans sends it the newest plan of each spacecraft, and names those.
+func (j *judge) plans(repo string) ([]string, error) {
+	r, root, err := j.read(repo)
+	if err != nil {
+		return nil, err
+	}
+	return r.RehearsePlans(root)
+}
+
+// read opens a repository and reads the root document to trust.
+func (j *judge) read(repo string) (*repository.Repository, []byte, error) {
+	r, err := repository.Open(repo, repository.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
 	f, err := os.Open(j.root)
 	if err != nil {
-		return nil, fmt.Errorf("the root document to trust: %w", err)
+		return nil, nil, fmt.Errorf("the root document to trust: %w", err)
 	}
 	defer f.Close()
 	root, err := io.ReadAll(io.LimitReader(f, maxRootFile))
 	if err != nil {
-		return nil, fmt.Errorf("the root document to trust: %w", err)
+		return nil, nil, fmt.Errorf("the root document to trust: %w", err)
 	}
-	return r.Rehearse(root, j.spacecraft)
+	return r, root, nil
 }
 
 // admits says in a sentence what the verifier thinks of an image: whether its
 // tenant signed it, and with a spacecraft whether it may run there.
 func (j *judge) admits(v *trust.Verifier, img *image.Image) (string, error) {
 	m := img.Manifest
+	// A tenant that revokes an image does not sign it any more; that would be
+	// said first.
+	if err := v.Revoked(m.Tenant, img.Digest); errors.Is(err, trust.ErrRevoked) {
+		return "", err
+	}
 	if j.spacecraft == "" {
 		signed, err := v.Target("tenant/" + m.Tenant + "/" + m.Name + "_" + m.Version)
 		if err != nil {
@@ -58,9 +86,6 @@ func (j *judge) admits(v *trust.Verifier, img *image.Image) (string, error) {
 		}
 		if signed.Digest != img.Digest {
 			return "", fmt.Errorf("%s signed %v as %s, and this is %v", m.Tenant, signed.Digest, img.Name(), img.Digest)
-		}
-		if err := v.Revoked(m.Tenant, img.Digest); err != nil {
-			return "", err
 		}
 		return fmt.Sprintf("%s is signed by tenant %s", img.Name(), m.Tenant), nil
 	}
@@ -84,7 +109,7 @@ func newTrustVerify(s cli.Streams) *cobra.Command {
 verifier that flies, beginning with the root document that you trust.
 
 Without IMAGE it checks all that is published: signatures, thresholds, versions,
-expiry, who may sign what. With one, that its tenant signed it and nobody revoked
+expiry, who may sign what, and the newest plan of each spacecraft. With one, that its tenant signed it and nobody revoked
 it; with --spacecraft, too, that its plan lists it and manifest <= lease <=
 ceiling.`,
 		Example: `  spaceos trust verify --root root.json fleet
@@ -100,7 +125,11 @@ ceiling.`,
 			}
 			fmt.Fprintf(s.Out, "%s is as it should be: %s\n", args[0], heldVersions(v))
 			if len(args) == 1 {
-				return nil
+				ids, err := j.plans(args[0])
+				if err == nil && len(ids) > 0 {
+					fmt.Fprintf(s.Out, "and so are the plans of %s\n", strings.Join(ids, ", "))
+				}
+				return err
 			}
 			img, err := verified(args[1])
 			if err != nil {

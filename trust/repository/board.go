@@ -2,6 +2,7 @@ package repository
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -29,6 +30,10 @@ func document(data []byte) ([]byte, error) {
 	return t.Append(nil), nil
 }
 
+// ErrRoot is in the chain of an error about the root document that a spacecraft
+// would trust.
+var ErrRoot = errors.New("the trusted root")
+
 // Rehearse does with the repository what a spacecraft would that trusts a root
 // document and has seen nothing since: it takes the roots that follow, opens
 // the timestamp, takes all pieces that it names, and the spacecraft's newest
@@ -37,11 +42,11 @@ func document(data []byte) ([]byte, error) {
 func (r *Repository) Rehearse(root []byte, spacecraft string) (*trust.Verifier, error) {
 	doc, err := document(root)
 	if err != nil {
-		return nil, fmt.Errorf("the trusted root: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrRoot, err)
 	}
 	store := memoryStore{}
 	if err := trust.Provision(store, doc); err != nil {
-		return nil, fmt.Errorf("the trusted root: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrRoot, err)
 	}
 	v, err := trust.New(store, spacecraft, r.now())
 	if err != nil {
@@ -59,6 +64,25 @@ func (r *Repository) Rehearse(root []byte, spacecraft string) (*trust.Verifier, 
 	return v, r.sendPlan(v, spacecraft)
 }
 
+// RehearsePlans does that for each spacecraft that has a plan, and names them.
+func (r *Repository) RehearsePlans(root []byte) (ids []string, err error) {
+	all, err := r.spacecraft()
+	for _, id := range all {
+		version, err := r.newest(planPrefix + id)
+		if err != nil {
+			return nil, err
+		}
+		if version == 0 {
+			continue // it waits for signatures
+		}
+		if _, err := r.Rehearse(root, id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, err
+}
+
 // sendRoots sends the roots after the one that is trusted.
 func (r *Repository) sendRoots(v *trust.Verifier, root []byte) error {
 	e, err := parseEnvelope(root)
@@ -67,7 +91,7 @@ func (r *Repository) sendRoots(v *trust.Verifier, root []byte) error {
 	}
 	h, _, err := headOf(e)
 	if err != nil {
-		return fmt.Errorf("the trusted root: %w", err)
+		return fmt.Errorf("%w: %w", ErrRoot, err)
 	}
 	newest, err := r.newest(Root)
 	if err != nil {

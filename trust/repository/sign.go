@@ -48,6 +48,27 @@ func (r *Repository) Sign(name string, keys ...*Key) ([]Progress, error) {
 	return all, nil
 }
 
+// Waiting names the roles whose documents wait for signatures, as Sign takes
+// them. Publish makes snapshot and timestamp, so they are not among them.
+func (r *Repository) Waiting() (names []string, err error) {
+	files, err := r.files().names("staged")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRepository, err)
+	}
+	for _, file := range files {
+		name, ok := strings.CutSuffix(file, ".json")
+		if !ok || validRole(name) != nil || name == Snapshot || name == Timestamp {
+			continue
+		}
+		if strings.HasPrefix(name, groupPrefix) {
+			name = Targets
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
 // signOne signs one document, if it needs that.
 func (r *Repository) signOne(name string, keys []*Key) (Progress, error) {
 	if e, h, err := r.staged(name); e != nil || err != nil {

@@ -45,6 +45,9 @@ func (r *Repository) AddTenant(name string, t Tenant, who RoleKeys, keys ...*Key
 		return nil, err
 	}
 	if _, known := charter.tenants[name]; known {
+		if e, _, err := r.staged(Targets); err == nil && e != nil {
+			return nil, fmt.Errorf("%w: tenant %s is there already, in documents that wait for signatures; sign them with spaceos trust sign --role targets", ErrRepository, name)
+		}
 		return nil, fmt.Errorf("%w: there is a tenant %s already; change its keys with spaceos trust rotate tenant-%s", ErrRepository, name, name)
 	}
 	charter.tenants[name] = t

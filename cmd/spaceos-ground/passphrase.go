@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"spaceos/internal/cli"
 	"spaceos/trust/repository"
 )
 
@@ -31,7 +32,12 @@ type keyring struct {
 func (k *keyring) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&k.file, "passphrase-file", "", "read the keys' passphrase from this `FILE` instead of the terminal")
 	cmd.Flags().IntVar(&k.fd, "passphrase-fd", -1, "read the keys' passphrase from this open file descriptor `N`")
-	cmd.MarkFlagsMutuallyExclusive("passphrase-file", "passphrase-fd")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if k.file != "" && k.fd >= 0 {
+			return cli.Usagef("--passphrase-file and --passphrase-fd both say where the passphrase is; give one of them; see %s --help", cmd.CommandPath())
+		}
+		return nil
+	}
 	_ = cmd.MarkFlagFilename("passphrase-file")
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -157,6 +158,9 @@ func setThresholds(roles repository.Roles, thresholds []string) error {
 // makeRepository makes missing keys and then the folder; when that fails, the
 // keys are taken away again.
 func makeRepository(s cli.Streams, ring *keyring, dir, keysDir string, roles repository.Roles, sign []string) (err error) {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%w: %s is not empty; name a new folder, or see what is there with spaceos trust status --repo %s", repository.ErrRepository, dir, dir)
+	}
 	keys, err := ring.open(sign)
 	if err != nil {
 		return err

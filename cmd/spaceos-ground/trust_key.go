@@ -52,13 +52,24 @@ func (k *keyring) make(name string, passphrase []byte) (*repository.Key, error) 
 		return nil, err
 	}
 	if err := key.Save(name+".key", passphrase, k.protection); err != nil {
-		return nil, err
+		return nil, notMade(name+".key", err)
 	}
 	if err := key.Public().Save(name + ".pub"); err != nil {
 		_ = os.Remove(name + ".key") // both or none
-		return nil, err
+		return nil, notMade(name+".pub", err)
 	}
 	return key, nil
+}
+
+// notMade says what to do about a key file that could not be made.
+func notMade(file string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s is there already, and a key is never overwritten; take another name, or another folder", file)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no folder for %s; make it with mkdir %s", file, filepath.Dir(file))
+	}
+	return err
 }
 
 // makeRoleKeys gives each role that has no keys a new one.

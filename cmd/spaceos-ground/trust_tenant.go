@@ -18,6 +18,7 @@ func newTrustAddTenant(s cli.Streams, ring *keyring) *cobra.Command {
 	var repo string
 	var keys, pubs []string
 	var threshold int
+	var change bool
 	t := repository.Tenant{Engines: []string{"kvm"}}
 	limits := defaultCeiling()
 	cmd := &cobra.Command{
@@ -26,12 +27,16 @@ func newTrustAddTenant(s cli.Streams, ring *keyring) *cobra.Command {
 		Long: `Let a tenant in: its keys, and the ceiling of its leases.
 
 The tenant makes its key (spaceos trust key), keeps the .key file and sends you
-the .pub file. No lease, and no manifest, can ask for more than the ceiling.`,
+the .pub file. No lease, and no manifest, can ask for more than the ceiling. With --change, a tenant that is there gets
+another grant, whole: limits and services that you do not name are the default.`,
 		Example: `  spaceos trust add-tenant acme --pub acme.pub --memory 64MiB --repo fleet --key keys/targets.key
   spaceos trust add-tenant acme --pub a.pub,b.pub,c.pub --threshold 2 --service camera/nadir --repo fleet --key keys/targets.key`,
 		Args: cli.ExactArgs("the NAME of the tenant"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(pubs) == 0 {
+			if change && (len(pubs) > 0 || cmd.Flags().Changed("threshold")) {
+				return cli.Usagef("add-tenant --change leaves the keys as they are; change them with spaceos trust rotate tenant-%s; see spaceos trust add-tenant --help", args[0])
+			}
+			if len(pubs) == 0 && !change {
 				return cli.Usagef("add-tenant needs --pub FILE, the tenant's public key; see spaceos trust add-tenant --help")
 			}
 			who, err := publics(pubs)
@@ -43,7 +48,12 @@ the .pub file. No lease, and no manifest, can ask for more than the ceiling.`,
 			if err != nil {
 				return err
 			}
-			progress, err := r.AddTenant(args[0], t, repository.RoleKeys{Keys: who, Threshold: threshold}, signers...)
+			var progress []repository.Progress
+			if change {
+				progress, err = r.ChangeTenant(args[0], t, signers...)
+			} else {
+				progress, err = r.AddTenant(args[0], t, repository.RoleKeys{Keys: who, Threshold: threshold}, signers...)
+			}
 			say(s, progress)
 			if err == nil {
 				err = waits(s, r)
@@ -52,6 +62,7 @@ the .pub file. No lease, and no manifest, can ask for more than the ceiling.`,
 		},
 	}
 	cmd.Flags().StringSliceVar(&pubs, "pub", nil, "the tenant's public key `FILES`")
+	cmd.Flags().BoolVar(&change, "change", false, "give a tenant that is there this grant in place of the one it has")
 	cmd.Flags().IntVar(&threshold, "threshold", 1, "how many of the tenant's keys must sign")
 	cmd.Flags().StringSliceVar(&t.Services, "service", nil, "a `SERVICE` of /svc that leases may name, as camera/nadir (repeatable)")
 	cmd.Flags().StringVar(&t.Encryption, "encryption", "", "`DIGEST` of the tenant's key for products and logs")

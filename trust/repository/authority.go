@@ -28,6 +28,35 @@ func (e *envelope) add(k *Key, authorities []role) error {
 	return nil
 }
 
+// mayNot is the error of a key that is not one of those that sign a document.
+func (r *Repository) mayNot(k *Key, name string, authorities []role) error {
+	var may []string
+	for _, a := range authorities {
+		for _, p := range a.keys {
+			if !slices.Contains(may, p.Short()) {
+				may = append(may, p.Short())
+			}
+		}
+	}
+	return fmt.Errorf("%w: %s may not sign %s; that takes key %s", ErrKey, r.whose(k), name, strings.Join(may, " or "))
+}
+
+// whose names a key, its file and its roles.
+func (r *Repository) whose(k *Key) string {
+	text := "key " + k.Public().Short()
+	if k.file != "" {
+		text += " in " + k.file
+	}
+	roles, err := r.KeyRoles(k.Public())
+	switch {
+	case err != nil:
+		return text
+	case len(roles) == 0:
+		return text + ", a key of no role,"
+	}
+	return text + ", a key of " + strings.Join(roles, " and ") + ","
+}
+
 // sort puts signatures into the order of the authorities' keys, and leaves out
 // those of others.
 func (e *envelope) sort(authorities []role) {

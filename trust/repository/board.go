@@ -148,12 +148,46 @@ func (r *Repository) sendSet(v *trust.Verifier) error {
 		}
 	}
 	if missing := v.Missing(); len(missing) > 0 {
-		return fmt.Errorf("%w: %d of the documents that the timestamp names are not in %s, the first %v; take a copy that is whole", ErrDocument, len(missing), r.dir, missing[0].Digest)
+		first := missing[0].Digest.String()
+		if file := r.named(missing[0].Digest); file != "" {
+			first = filepath.Join(r.dir, file)
+		}
+		return fmt.Errorf("%w: %d of the documents that the timestamp names are not in %s, or have changed, the first %s; take a copy that is whole", ErrDocument, len(missing), r.dir, first)
 	}
 	if !trusted {
 		return fmt.Errorf("%w: the set in %s is not trusted", ErrDocument, r.dir)
 	}
 	return nil
+}
+
+// named is the file that should hold a document which the timestamp names by
+// its digest; empty if what is left of the repository does not say.
+func (r *Repository) named(digest spaceos.Digest) string {
+	e, _, err := r.current(Timestamp)
+	if err != nil || e == nil {
+		return ""
+	}
+	stamp, err := readTimestamp(e)
+	if err != nil {
+		return ""
+	}
+	if stamp.snapshot.digest == digest {
+		return metadataFile(Snapshot, stamp.snapshot.version)
+	}
+	e, _, err = r.version(Snapshot, stamp.snapshot.version)
+	if err != nil || e == nil {
+		return ""
+	}
+	snapshot, err := readSnapshot(e)
+	if err != nil {
+		return ""
+	}
+	for name, p := range snapshot.meta {
+		if p.digest == digest {
+			return metadataFile(name, p.version)
+		}
+	}
+	return targetFile(charterTarget, digest) // the one piece that is no document of a role
 }
 
 // candidates lists files that may belong to what is published: of each role

@@ -25,6 +25,8 @@ var ErrKey = errors.New("no usable key")
 type Key struct {
 	ed ed25519.PrivateKey
 	ml *mldsa.PrivateKey
+
+	file string // which LoadKey read, or empty
 }
 
 // NewKey makes a key out of the system's entropy.
@@ -43,7 +45,7 @@ func keyOf(edSeed, mlSeed []byte) (*Key, error) {
 		return nil, fmt.Errorf("%w: its seeds are not of 32 bytes", ErrKey)
 	}
 	ed := ed25519.NewKeyFromSeed(edSeed)
-	return &Key{ed, ml}, nil
+	return &Key{ed: ed, ml: ml}, nil
 }
 
 // Public is the half that everyone may know.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"filippo.io/age"
 
@@ -94,13 +95,17 @@ func LoadKey(path string, passphrase []byte) (*Key, error) {
 	if errors.Is(err, age.ErrIncorrectIdentity) {
 		return nil, fmt.Errorf("%w for %s", ErrPassphrase, path)
 	}
+	if err != nil && strings.Contains(err.Error(), "work factor") {
+		return nil, fmt.Errorf("%w: %s asks for a work factor of more than %d, so it is damaged, or no key file of spaceos trust key", ErrKey, path, maxWorkFactor)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s is damaged, or no key file: %w", ErrKey, path, err)
+		return nil, fmt.Errorf("%w: %s is damaged, or no key file; take a copy that is whole, or make a new key with spaceos trust key", ErrKey, path)
 	}
 	key, err := parseKey(plain)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	key.file = path
 	return key, nil
 }
 

@@ -82,7 +82,7 @@ func (s *set) lease(run *Run) error {
 	}
 	for _, service := range run.Services {
 		if !slices.Contains(t.Services, service) {
-			return fmt.Errorf("%w: the charter grants %s no service %q; it grants %q", ErrRepository, run.Tenant, service, t.Services)
+			return fmt.Errorf("%w: the charter grants %s no service %q; it grants %q; grant it with spaceos trust add-tenant %s --change --service %s, and all else that it shall have", ErrRepository, run.Tenant, service, t.Services, run.Tenant, service)
 		}
 	}
 	return nil

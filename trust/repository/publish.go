@@ -194,7 +194,7 @@ func (r *Repository) Publish(keys ...*Key) ([]Progress, error) {
 	}
 	for _, k := range keys {
 		if len(held([]*Key{k}, s.root.roles[Snapshot]))+len(held([]*Key{k}, s.root.roles[Timestamp])) == 0 {
-			return nil, fmt.Errorf("%w: key %s is neither snapshot's nor timestamp's", ErrKey, k.Public().Short())
+			return nil, fmt.Errorf("%w: %s is neither snapshot's nor timestamp's", ErrKey, r.whose(k))
 		}
 	}
 	progress, err := r.publishSnapshot(s, held(keys, s.root.roles[Snapshot]))

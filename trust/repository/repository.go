@@ -52,7 +52,7 @@ var ErrRepository = errors.New("not possible in this repository")
 func Open(dir string, o Options) (*Repository, error) {
 	r := &Repository{dir, o.clock()}
 	if _, err := os.Stat(filepath.Join(dir, "metadata")); err != nil {
-		return nil, fmt.Errorf("%w: %s holds no repository: %w; make one with spaceos trust init", ErrRepository, dir, reason(err))
+		return nil, fmt.Errorf("%w: %s holds no repository: %w; name the folder of one (with --repo, where a command has that), or make one with spaceos trust init", ErrRepository, dir, reason(err))
 	}
 	return r, nil
 }
@@ -221,8 +221,10 @@ func (r *Repository) sign(name string, h head, e *envelope, keys []*Key) (Progre
 		return Progress{}, err
 	}
 	for _, k := range keys {
-		if err := e.add(k, authorities); err != nil {
-			return Progress{}, fmt.Errorf("%w may not sign %s", err, name)
+		if err := e.add(k, authorities); errors.Is(err, ErrKey) {
+			return Progress{}, r.mayNot(k, name, authorities)
+		} else if err != nil {
+			return Progress{}, err
 		}
 	}
 	e.sort(authorities)

@@ -270,11 +270,14 @@ func (r *Repository) RevokeKey(k PublicKey, keys ...*Key) ([]Progress, error) {
 		return nil, err
 	}
 	gone := Change{Remove: []PublicKey{k}}
+	instead := func(name string, err error) error {
+		return fmt.Errorf("%w; give it a new key in the same step, with spaceos trust rotate %s --add NEW.pub --remove OLD.pub", err, name)
+	}
 	inRoot := false
 	for _, name := range TopRoles() {
 		if top := root.roles[name]; slices.Contains(top.keys, k) {
 			if err := gone.apply(&top); err != nil {
-				return nil, err
+				return nil, instead(name, err)
 			}
 			root.roles[name], inRoot = top, true
 		}
@@ -288,7 +291,7 @@ func (r *Repository) RevokeKey(k PublicKey, keys ...*Key) ([]Progress, error) {
 		for j := range g.delegate {
 			if d := &g.delegate[j]; slices.Contains(d.keys, k) {
 				if err := gone.apply(d); err != nil {
-					return nil, err
+					return nil, instead(d.name, err)
 				}
 				if !slices.Contains(changed, i) {
 					changed = append(changed, i)

@@ -204,6 +204,30 @@ func (r *Repository) addPlans(s *Status) error {
 	return nil
 }
 
+// addForbidden names plans that still list what was revoked: it does not run,
+// but the plan says that it shall.
+func (r *Repository) addForbidden(s *Status, todo func(string, ...any)) error {
+	for _, plan := range s.Plans {
+		e, err := r.draft(plan.Role)
+		if err != nil || e == nil {
+			return err
+		}
+		f := e.signed.Fields("plan")
+		for i, v := range f.Array("runs", maxMembers) {
+			run := f.Inner(fmt.Sprintf("runs[%d]", i), v)
+			image, tenant, payload, version := run.Str("image"), run.Str("tenant"), run.Str("payload"), run.Str("version")
+			byTenant := slices.ContainsFunc(s.Tenants, func(t TenantStatus) bool {
+				return t.Name == tenant && slices.Contains(t.Revoked, image)
+			})
+			if byTenant || slices.Contains(s.Revoked, image) {
+				id := strings.TrimPrefix(plan.Role, planPrefix)
+				todo("%s version %d lists %s %s of %s, which is revoked and will not run: spaceos trust plan %s with other runs", plan.Role, plan.Version, payload, version, tenant, id)
+			}
+		}
+	}
+	return nil
+}
+
 // addTodo says what is missing.
 func (r *Repository) addTodo(s *Status) error {
 	todo := func(format string, args ...any) { s.Todo = append(s.Todo, fmt.Sprintf(format, args...)) }
@@ -228,6 +252,9 @@ func (r *Repository) addTodo(s *Status) error {
 		case role.Expires != nil && role.Expires.Before(r.now()):
 			todo("%s version %d has expired", role.Role, role.Version)
 		}
+	}
+	if err := r.addForbidden(s, todo); err != nil {
+		return err
 	}
 	set, err := r.collect()
 	if err != nil {

@@ -16,20 +16,8 @@ func (r *Repository) AddTenant(name string, t Tenant, who RoleKeys, keys ...*Key
 	if err := spaceos.ValidName(name); err != nil {
 		return nil, fmt.Errorf("tenant: %w", err)
 	}
-	if t.Encryption != "" {
-		if _, err := spaceos.ParseDigest(t.Encryption); err != nil {
-			return nil, fmt.Errorf("encryption key: %w", err)
-		}
-	}
-	for _, service := range t.Services {
-		if err := validService(service); err != nil {
-			return nil, err
-		}
-	}
-	for _, l := range t.Ceiling.List() {
-		if l.Value() == 0 {
-			return nil, fmt.Errorf("%w: the ceiling of %s is zero, which would let nothing run; give it a --%s", ErrRepository, l.Name, l.Name)
-		}
+	if err := t.check(); err != nil {
+		return nil, err
 	}
 	unlock, err := r.lock()
 	if err != nil {
@@ -52,6 +40,52 @@ func (r *Repository) AddTenant(name string, t Tenant, who RoleKeys, keys ...*Key
 	}
 	charter.tenants[name] = t
 	return r.admit(delegation, targets, charter, keys)
+}
+
+// ChangeTenant gives a tenant that is there another grant. Its keys stay; keys
+// are of targets.
+func (r *Repository) ChangeTenant(name string, t Tenant, keys ...*Key) ([]Progress, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	unlock, err := r.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if _, _, _, err := r.findTenant(name); err != nil {
+		return nil, err
+	}
+	targets, charter, err := r.targets()
+	if err != nil {
+		return nil, err
+	}
+	charter.tenants[name] = t
+	p, err := r.putTargets(targets, charter, keys)
+	if err != nil {
+		return nil, err
+	}
+	return []Progress{p}, nil
+}
+
+// check refuses a grant that nobody could use.
+func (t Tenant) check() error {
+	if t.Encryption != "" {
+		if _, err := spaceos.ParseDigest(t.Encryption); err != nil {
+			return fmt.Errorf("encryption key: %w", err)
+		}
+	}
+	for _, service := range t.Services {
+		if err := validService(service); err != nil {
+			return err
+		}
+	}
+	for _, l := range t.Ceiling.List() {
+		if l.Value() == 0 {
+			return fmt.Errorf("%w: the ceiling of %s is zero, which would let nothing run; give it a --%s", ErrRepository, l.Name, l.Name)
+		}
+	}
+	return nil
 }
 
 // admit writes the delegation into the first group that has room, and then

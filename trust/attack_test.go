@@ -71,8 +71,14 @@ var attacks = []struct {
 	}},
 	{"freeze_of_one_document", func(b *board) {
 		b.good(b.update())
-		b.r.Expiry["tenant-a"] = trusttest.Floor
+		b.r.Expiry["group-0"] = trusttest.Floor
 		b.refused(b.update(), trust.ErrExpired)
+	}},
+	{"a_tenant_that_does_not_sign_again_stops_nobody", func(b *board) {
+		b.r.Expiry["tenant-a"] = trusttest.Floor
+		b.good(b.update())
+		b.r.Revoked = append(b.r.Revoked, trusttest.Image("b1"))
+		b.good(b.update())
 	}},
 	{"freeze_by_an_old_root", func(b *board) {
 		b.r.Expiry["root"] = trusttest.Floor.Add(time.Hour)

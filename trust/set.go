@@ -2,6 +2,7 @@ package trust
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -33,11 +34,7 @@ func (v *Verifier) check(s *set) (state, error) {
 	}
 	c.files = snapshot.files
 	top, err := c.listed(roleTargets, root.roles[roleTargets])
-	if err != nil {
-		return state{}, err
-	}
-	charter, _ := top.target(charterName)
-	if err := c.charter(charter.Digest); err != nil {
+	if err = cmp.Or(err, c.charter(top)); err != nil {
 		return state{}, err
 	}
 	for _, g := range top.delegations {
@@ -46,7 +43,9 @@ func (v *Verifier) check(s *set) (state, error) {
 			return state{}, err
 		}
 		for _, t := range group.delegations {
-			if _, err := c.listed(t.name, t.role); err != nil {
+			// One tenant that does not sign again must not keep the others', or
+			// a revocation, from coming: what it signed stays in force.
+			if _, err := c.listed(t.name, t.role); err != nil && !errors.Is(err, ErrExpired) {
 				return state{}, err
 			}
 		}
@@ -101,12 +100,13 @@ func (c *survey) listed(name string, r role) (document, error) {
 }
 
 // charter verifies the charter, which has no signatures but its digest.
-func (c *survey) charter(d spaceos.Digest) error {
-	e, err := c.get(charterName, d)
+func (c *survey) charter(top document) error {
+	named, _ := top.target(charterName)
+	e, err := c.get(charterName, named.Digest)
 	if err != nil {
 		return err
 	}
-	c.next = append(c.next, Held{Role: charterName, Digest: d})
+	c.next = append(c.next, Held{Role: charterName, Digest: named.Digest})
 	_, err = e.read(charterName)
 	return err
 }

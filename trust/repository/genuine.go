@@ -11,6 +11,9 @@ import (
 // away it is: sign it again. One that they never signed was damaged, or
 // somebody wrote it: signing it would make it count.
 func (r *Repository) genuine(name string, e *envelope) (bool, error) {
+	if name == Root {
+		return r.genuineRoot(e)
+	}
 	authorities, err := r.authorities(name, e)
 	if err != nil || authorities[0].whole(e) {
 		return err == nil, err
@@ -24,12 +27,37 @@ func (r *Repository) genuine(name string, e *envelope) (bool, error) {
 	return false, err
 }
 
-// former are the keys and thresholds that a role had, by the documents that are
-// kept. Root has none: each root is signed by its own keys.
-func (r *Repository) former(name string) (all []role, err error) {
-	if name == Root {
-		return nil, nil
+// genuineRoot says whether a root is signed by its own keys and by those of the
+// root before it, and so on down to the first (TUF 5.3.4). Whether the first is
+// the right one, each reader knows who trusts it.
+func (r *Repository) genuineRoot(e *envelope) (bool, error) {
+	d, err := readRoot(e)
+	if err != nil {
+		return false, err
 	}
+	if own := d.roles[Root]; !own.whole(e) {
+		return false, nil
+	}
+	for d.version > 1 {
+		before, _, err := r.version(Root, d.version-1)
+		if err != nil || before == nil {
+			return false, err
+		}
+		old, err := readRoot(before)
+		if err != nil {
+			return false, err
+		}
+		if keys := old.roles[Root]; !keys.whole(e) || !keys.whole(before) || old.version != d.version-1 {
+			return false, nil
+		}
+		e, d = before, old
+	}
+	return true, nil
+}
+
+// former are the keys and thresholds that a role had, by the documents that are
+// kept; root is not asked for.
+func (r *Repository) former(name string) (all []role, err error) {
 	if strings.HasPrefix(name, tenantPrefix) {
 		return r.formerTenant(name)
 	}
@@ -50,7 +78,9 @@ func (r *Repository) former(name string) (all []role, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Join(r.dir, metadataFile(Root, version)), err)
 		}
-		if own := d.roles[Root]; own.whole(e) {
+		if good, err := r.genuineRoot(e); err != nil {
+			return nil, err
+		} else if good {
 			all = append(all, d.roles[top])
 		}
 	}

@@ -70,8 +70,10 @@ func (r *Repository) collect() (*set, error) {
 	if s.root, err = readRoot(e); err != nil {
 		return nil, err
 	}
-	if _, _, err := r.whole(s.root.roles[Root]); err != nil {
+	if good, err := r.genuineRoot(e); err != nil {
 		return nil, err
+	} else if !good {
+		return nil, r.tampered(Root, s.root.version)
 	}
 	if s.targets, err = r.collectOne(s, s.root.roles[Targets]); err != nil {
 		return nil, err

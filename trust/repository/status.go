@@ -122,12 +122,13 @@ func (r *Repository) roleStatus(name string) (RoleStatus, error) {
 			}
 		}
 	}
-	if s.State == "whole" && !authorities[0].whole(e) {
-		s.State = "stale"
+	if s.State == "whole" {
 		if good, err := r.genuine(name, e); err != nil {
 			return s, err
 		} else if !good {
 			s.State = "damaged"
+		} else if !authorities[0].whole(e) {
+			s.State = "stale"
 		}
 	}
 	s.Keys = keyStatus(all, e)

@@ -98,7 +98,7 @@ func manifestRows(m *manifest.Manifest) []row {
 		{"source", "address", m.Source.Repository}, {"source", "commit", m.Source.Commit},
 		{"engine", "", string(m.Engine)}, {"restart", "", Restarts(m)},
 		{"priority", "", strconv.Itoa(m.Priority)}, {"program", "", m.Program},
-		{"arguments", "", strings.Join(m.Args, " ")}, {"assets", "", strings.Join(m.Assets, " ")},
+		{"arguments", "", Words(m.Args)}, {"assets", "", strings.Join(m.Assets, " ")},
 	}
 	rows = slices.DeleteFunc(rows, func(r row) bool { return r.value == "" }) // it says nothing
 	for _, l := range m.Limits.List() {
@@ -118,6 +118,18 @@ func manifestRows(m *manifest.Manifest) []row {
 		rows = append(rows, row{"environment", name, strconv.Quote(value)})
 	}
 	return rows
+}
+
+// Words joins arguments or variables as people read them: in quotes where the
+// blanks between them would not tell them apart.
+func Words(list []string) string {
+	words := make([]string, len(list))
+	for i, w := range list {
+		if words[i] = w; w == "" || strings.ContainsAny(w, " \t\n\"'\\") {
+			words[i] = strconv.Quote(w)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // Starts says in words what starts a run.

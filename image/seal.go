@@ -59,8 +59,12 @@ func pathsOf(m *manifest.Manifest, from *os.Root) (paths []string, err error) {
 			paths = append(paths, start) // addFile looks what it is
 			continue
 		}
+		before := len(paths)
 		if paths, err = walk(from, start, paths); err != nil {
 			return nil, err
+		}
+		if len(paths) == before {
+			return nil, bad(start, ErrMissing, "there is no file in this folder, and an image has no empty folders: put one there, or take it out of assets")
 		}
 	}
 	slices.Sort(paths)

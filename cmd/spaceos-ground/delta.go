@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -100,7 +101,13 @@ new image with spaceos verify before you trust it.`,
 		Example: "  spaceos delta apply hello-1.0.0.oci hello-1.0.0-1.1.0.delta\n  spaceos delta apply --image sha256:... --size 1234 --output new.oci old.oci new.delta",
 		Args:    cli.ExactArgs("OLD", "DELTA"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if size < 0 || (digest == "") != (size == 0) {
+			if strings.HasSuffix(output, ".tar") {
+				return cli.Usagef("--output: %s: a delta makes an image as a folder, in which it goes on when it is interrupted: take a name without .tar; see %s --help", output, cmd.CommandPath())
+			}
+			if cmd.Flags().Changed("size") && size <= 0 {
+				return cli.Usagef("--size: %d is no length: write the number of bytes that the signed metadata name; see %s --help", size, cmd.CommandPath())
+			}
+			if (digest == "") != (size == 0) {
 				return cli.Usagef("--image and --size belong together: give both or none; see %s --help", cmd.CommandPath())
 			}
 			want := delta.Blob{Size: size}
@@ -122,10 +129,16 @@ new image with spaceos verify before you trust it.`,
 func applyDelta(s cli.Streams, before, patch, output string, want delta.Blob) (err error) {
 	return withDelta(before, patch, func(old *image.Layout, f io.ReaderAt, size int64) error {
 		signed := want.Size > 0
-		if !signed {
-			if want, err = delta.Unsigned(old, f, size); err != nil {
-				return err
-			}
+		made, err := delta.Unsigned(old, f, size)
+		switch {
+		case err != nil && !signed:
+			return err
+		case err == nil && signed && made.Digest != want.Digest:
+			return fmt.Errorf("%s leads to another image than --image says, to %v: fetch the delta for the image that is signed", patch, made.Digest)
+		case err == nil && signed && made.Size != want.Size:
+			return fmt.Errorf("%s leads to a manifest of %d bytes, and --size says %d: give both as the signed metadata name them", patch, made.Size, want.Size)
+		case !signed:
+			want = made
 		}
 		if output == "" {
 			_, img, err := delta.Show(old, f, size)
@@ -136,7 +149,7 @@ func applyDelta(s cli.Streams, before, patch, output string, want delta.Blob) (e
 		}
 		img, err := delta.ApplyTo(output, old, f, size, want)
 		if err != nil {
-			return err
+			return goesOn(err, output)
 		}
 		w := newPage(s.Out)
 		w.line("made %s of %s as %s", img.Name(), img.Manifest.Tenant, output)
@@ -148,11 +161,24 @@ func applyDelta(s cli.Streams, before, patch, output string, want delta.Blob) (e
 	})
 }
 
+// goesOn says what an error leaves behind that the next try uses.
+func goesOn(err error, output string) error {
+	output = filepath.Clean(output)
+	staging := filepath.Join(filepath.Dir(output), "."+filepath.Base(output)+".part")
+	if _, gone := os.Lstat(staging); gone != nil {
+		return err
+	}
+	return fmt.Errorf("%w; what was made so far is kept in %s, and the same command goes on with it", err, staging)
+}
+
 func newDeltaShow(s cli.Streams) *cobra.Command {
 	return &cobra.Command{
-		Use:     "show OLD DELTA",
-		Short:   "Say what in a delta costs how much",
-		Long:    "Say which files a delta sends in which way, and what each of them costs.",
+		Use:   "show OLD DELTA",
+		Short: "Say what in a delta costs how much",
+		Long: `Say which files a delta sends in which way, and what each of them costs in bytes.
+A file that is held is not sent, since the old image has it; matched: sent as
+pieces of an old file with corrections; prefixed: compressed as what goes on behind
+an old file; plain: compressed by itself.`,
 		Example: "  spaceos delta show hello-1.0.0.oci hello-1.0.0-1.1.0.delta",
 		Args:    cli.ExactArgs("OLD", "DELTA"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -169,6 +195,9 @@ func newDeltaShow(s cli.Streams) *cobra.Command {
 
 // withDelta opens an old image and a delta for it.
 func withDelta(before, patch string, use func(*image.Layout, io.ReaderAt, int64) error) (err error) {
+	if isDelta(before) {
+		return cli.Usagef("%s is a delta, and the old image comes first: give OLD, then DELTA", before)
+	}
 	old, _, err := openImage(before)
 	if err != nil {
 		return err
@@ -184,13 +213,29 @@ func withDelta(before, patch string, use func(*image.Layout, io.ReaderAt, int64)
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: this is no plain file: name a delta (spaceos delta make makes one)", patch)
+		return fmt.Errorf("%s: this is no plain file: name a delta, behind the old image (spaceos delta make makes one)", patch)
 	}
 	err = use(old, f, info.Size())
 	if errors.Is(err, delta.ErrDamaged) || errors.Is(err, delta.ErrBase) {
 		return fmt.Errorf("%s: %w", patch, err)
 	}
 	return err
+}
+
+// isDelta says whether a file begins as a delta does.
+func isDelta(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, len(delta.Magic))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == delta.Magic
 }
 
 // openImage opens an image and reads what it is; its files are checked when

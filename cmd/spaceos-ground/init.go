@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,11 +28,14 @@ It builds, runs and seals as it is. Nothing that is there already is touched.`,
 			if err := spaceos.ValidName(filepath.Base(folder)); err != nil {
 				return cli.Usagef("%w; see spaceos init --help", err)
 			}
+			if _, err := os.Stat(filepath.Dir(folder)); err != nil {
+				return fmt.Errorf("%s cannot be made: there is no folder %s to make it in", folder, filepath.Dir(folder))
+			}
 			if err := spaceos.ValidName(tenant); err != nil {
 				return cli.Usagef("--tenant: %w; see spaceos init --help", err)
 			}
 			if !slices.Contains(author.Languages(), language) {
-				return cli.Usagef("--lang: there is no starter in %.40q: there are %s", language, strings.Join(author.Languages(), ", "))
+				return cli.Usagef("--lang: there is no starter in %.40q, only in %s; see spaceos init --help", language, strings.Join(author.Languages(), ", "))
 			}
 			if err := author.WriteStarter(folder, language, tenant); err != nil {
 				return err

@@ -109,8 +109,8 @@ func (v *view) print(out io.Writer) error {
 	w.field("description", m.Description)
 	w.field("licence", m.Licence)
 	w.field("source", strings.TrimSpace(m.Source.Repository+" "+m.Source.Commit))
-	w.field("program", strings.Join(append([]string{m.Program}, m.Args...), " "))
-	w.field("environment", strings.Join(m.Environment(), " "))
+	w.field("program", image.Words(append([]string{m.Program}, m.Args...)))
+	w.field("environment", image.Words(m.Environment()))
 	w.field("engine", string(m.Engine))
 	w.line("\nlimits")
 	def := strings.Join(v.Defaults, " ") + " "
@@ -118,6 +118,9 @@ func (v *view) print(out io.Writer) error {
 		note := ""
 		if strings.Contains(" "+def, " "+limit.Name+" ") {
 			note = "by default"
+		}
+		if limit.Name == "products-per-day" || limit.Name == "log-rate" {
+			note = strings.TrimPrefix(note+", over all runs of a day: not held by a single run", ", ")
 		}
 		w.line("  %s\t%v\t%s", limit.Name, limit, note)
 	}

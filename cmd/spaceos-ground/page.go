@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -70,7 +69,12 @@ func (p *page) calls(mark rune, names []string) {
 	}
 }
 
-func (p *page) keep(err error) { p.err = errors.Join(p.err, err) }
+// keep keeps the first error; the others say the same.
+func (p *page) keep(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+}
 
 func (p *page) flush() error {
 	p.keep(p.w.Flush())

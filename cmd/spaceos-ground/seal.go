@@ -51,6 +51,12 @@ func sealFolder(s cli.Streams, folder, output string, force bool) (err error) {
 	if filepath.Base(folder) == author.FileName {
 		folder = filepath.Dir(folder)
 	}
+	switch info, err := os.Stat(folder); {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("there is no folder %s: name the one with the payload's %s, or make a starter with spaceos init", folder, author.FileName)
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s is not a folder: name the one with the payload's %s, here %s", folder, author.FileName, filepath.Dir(folder))
+	}
 	m, err := author.Read(filepath.Join(folder, author.FileName))
 	if err != nil {
 		return err

@@ -23,7 +23,8 @@ import (
 //
 // Blobs stand in the order of blobsOf. How long a blob becomes is not said: the
 // one who applies knows it from what was signed, and believes nothing else.
-const magic = "SOD1"
+// Magic begins every delta.
+const Magic = "SOD1"
 
 // Method is how a blob of the new image comes to be.
 type Method byte
@@ -81,7 +82,7 @@ const maxBlobs = image.MaxFiles + 2
 const maxDelta = 2 * image.MaxSize
 
 func (t *table) append(dst []byte) []byte {
-	dst = append(dst, magic...)
+	dst = append(dst, Magic...)
 	dst = append(append(dst, t.old[:]...), t.new[:]...)
 	dst = binary.AppendUvarint(dst, uint64(len(t.entries)))
 	for _, e := range t.entries {
@@ -103,12 +104,12 @@ func readTable(patch io.ReaderAt, size int64) (*table, error) {
 	}
 	at := newSection(patch, 0, size)
 	r := bufio.NewReader(at)
-	head := make([]byte, len(magic))
+	head := make([]byte, len(Magic))
 	if _, err := io.ReadFull(r, head); err != nil {
 		return nil, damaged(err)
 	}
-	if string(head) != magic {
-		return nil, fmt.Errorf("%w, or is none: it does not begin with %q", ErrDamaged, magic)
+	if string(head) != Magic {
+		return nil, fmt.Errorf("%w, or is none: it does not begin with %q", ErrDamaged, Magic)
 	}
 	t := &table{}
 	for _, d := range []*spaceos.Digest{&t.old, &t.new} {

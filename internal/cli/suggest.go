@@ -31,7 +31,7 @@ func wanted(f *pflag.Flag) string {
 	switch f.Value.Type() {
 	case "duration":
 		return "a time: write a number and a unit, as 30s"
-	case "int":
+	case "int", "int64":
 		return "a whole number that can be held: write one, as 1000"
 	case "SIZE", "SIZE/day":
 		return "a size: write a whole number and a unit, as 64MiB"

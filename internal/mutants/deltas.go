@@ -4,7 +4,7 @@ package mutants
 var deltaConditions = []Mutant{
 	{"a delta of any size", "image/delta/table.go", "if size > maxDelta {", "if false {",
 		"image/delta", "TestDamagedDeltas/longer_than_all"},
-	{"any file is a delta", "image/delta/table.go", "if string(head) != magic {", "if false {",
+	{"any file is a delta", "image/delta/table.go", "if string(head) != Magic {", "if false {",
 		"image/delta", "TestDamagedDeltas/something_else"},
 	{"a delta of any number of blobs", "image/delta/table.go", "if count < 2 || count > maxBlobs {", "if false {",
 		"image/delta", "TestDamagedDeltas/one_blob"},

@@ -16,7 +16,8 @@ func newVerify(s cli.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "verify IMAGE",
 		Long: `Check that a sealed image is whole: every document in its one form, every blob
-there with its size and its digest, nothing there that nothing names.
+there with its size and its digest, nothing there that nothing names. (spaceos run
+checks the same of what the image names, and leaves alone what else lies there.)
 
 With --trust, check as a spacecraft would that its tenant signed it, beginning
 with the root document that you trust; with --spacecraft, too, that it may run

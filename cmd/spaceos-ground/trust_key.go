@@ -65,7 +65,7 @@ func (k *keyring) make(name string, passphrase []byte) (*repository.Key, error) 
 func notMade(file string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%s is there already, and a key is never overwritten; take another name, or another folder", file)
+		return fmt.Errorf("%s is there already, and a key is never overwritten; take another name, or another folder (--keys, for those of trust init)", file)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no folder for %s; make it with mkdir %s", file, filepath.Dir(file))
 	}

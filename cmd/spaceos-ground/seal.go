@@ -59,7 +59,7 @@ func sealFolder(s cli.Streams, folder, output string, force bool) (err error) {
 	}
 	m, err := author.Read(filepath.Join(folder, author.FileName))
 	if err != nil {
-		return err
+		return didYouMean(err)
 	}
 	root, err := os.OpenRoot(folder)
 	if err != nil {
@@ -79,6 +79,17 @@ func sealFolder(s cli.Streams, folder, output string, force bool) (err error) {
 		return err
 	}
 	return printSealed(s, output)
+}
+
+// didYouMean adds the key that a mistyped one may be.
+func didYouMean(err error) error {
+	var mistake *author.Error
+	if errors.As(err, &mistake) && len(mistake.Key) < 100 {
+		if best := cli.Nearest(mistake.Key, mistake.Keys); best != "" {
+			return fmt.Errorf("%w (did you mean %s?)", err, best)
+		}
+	}
+	return err
 }
 
 // checkProgram sees that the program is one that a cell can run, within the

@@ -48,12 +48,9 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	if short := unknown.GetSpecifiedShortnames(); short != "" {
 		name, dashes = short, "-"
 	}
-	best, distance := "", min(3, len(name))
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if d := editDistance(name, f.Name); d < distance {
-			best, distance = f.Name, d
-		}
-	})
+	var flags []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, f.Name) })
+	best := Nearest(name, flags)
 	if best == "" {
 		return fmt.Errorf("there is no flag %s%s", dashes, name)
 	}
@@ -68,6 +65,18 @@ func unknownName(above *cobra.Command, kind, name string) error {
 		text += fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
 	}
 	return Usagef("%s; see %s --help", text, above.CommandPath())
+}
+
+// Nearest is the word that fewest letters tell apart from one that was typed; ""
+// if none is near.
+func Nearest(typed string, words []string) string {
+	best, distance := "", min(3, len(typed))
+	for _, w := range words {
+		if d := editDistance(typed, w); d < distance {
+			best, distance = w, d
+		}
+	}
+	return best
 }
 
 // editDistance is Levenshtein's.

@@ -18,3 +18,12 @@ func TestEditDistance(t *testing.T) {
 		}
 	}
 }
+
+func TestNearest(t *testing.T) {
+	words := []string{"memory", "limits", "in"}
+	for typed, want := range map[string]string{"memry": "memory", "Limits": "limits", "disk": "", "": ""} {
+		if got := Nearest(typed, words); got != want {
+			t.Errorf("%q: got %q, want %q", typed, got, want)
+		}
+	}
+}

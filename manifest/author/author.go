@@ -34,6 +34,8 @@ type Error struct {
 	Line  int    // counted from 1
 	Field string // "limits.memory"; may be empty
 	Text  string
+	Key   string   // that there is none of; empty for other mistakes
+	Keys  []string // that there are in its place
 	rule  error
 }
 
@@ -85,7 +87,7 @@ func Decode(name string, text []byte) (manifest.Manifest, error) {
 	_, err := m.Canonical() // what cannot be written is wrong too
 	var rule *manifest.Error
 	if errors.As(err, &rule) {
-		return manifest.Manifest{}, &Error{name, r.line(rule.Field), rule.Field, rule.Text, err}
+		return manifest.Manifest{}, &Error{File: name, Line: r.line(rule.Field), Field: rule.Field, Text: rule.Text, rule: err}
 	}
 	return m, err
 }

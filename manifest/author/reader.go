@@ -25,7 +25,7 @@ type reader struct {
 }
 
 func (r *reader) wrong(line int, field, format string, args ...any) error {
-	return &Error{r.file, max(1, line), field, fmt.Sprintf(format, args...), ErrYAML}
+	return &Error{File: r.file, Line: max(1, line), Field: field, Text: fmt.Sprintf(format, args...), rule: ErrYAML}
 }
 
 // read fills into, a pointer to a structure.
@@ -277,7 +277,8 @@ func (r *reader) structure(n ast.Node, into reflect.Value, field string) error {
 		}
 		i, known := fields[name]
 		if !known {
-			return r.wrong(lineOf(pair.Key), field, "there is no key %.40q here; there are %s", name, strings.Join(allowed, ", "))
+			text := fmt.Sprintf("there is no key %.40q here; there are %s", name, strings.Join(allowed, ", "))
+			return &Error{File: r.file, Line: max(1, lineOf(pair.Key)), Field: field, Text: text, Key: name, Keys: allowed, rule: ErrYAML}
 		}
 		path := strings.TrimPrefix(field+"."+name, ".")
 		if err := r.value(pair.Value, into.Field(i), path, into.Type().Field(i).Tag); err != nil {

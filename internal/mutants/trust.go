@@ -99,7 +99,7 @@ var trustStatements = []Mutant{
 var verifierAlone = []Mutant{
 	{"fields that nobody knows", "trust/roles.go", "if err := f.Done(); err != nil {", "if err := f.Err(); err != nil {", "trust", signatures + "unknown_field"},
 	{"two timestamps of one version", "trust/verifier.go", "|| twin >= 0 {", "{", "trust", attack + "two_timestamps_of_one_version"},
-	{"an expired tenant stops the set", "trust/set.go", "err != nil && !errors.Is(err, ErrExpired)", "err != nil", "trust", attack + "a_tenant_that_does_not_sign_again_stops_nobody"},
+	{"an expired tenant stops the set", "trust/set.go", "!errors.Is(err, ErrExpired)", "!errors.Is(err, ErrFull)", "trust", attack + "a_tenant_that_does_not_sign_again_stops_nobody"},
 	{"an expired root of an open set", "trust/set.go", "cmp.Or(err, v.fresh(roleRoot, root))", "cmp.Or(err)", "trust", attack + "freeze_by_an_old_root"},
 	{"an expired root of a plan", "trust/admit.go", `cmp.Or(v.fresh(roleRoot, root), v.fresh("plan", p))`, `cmp.Or(v.fresh("plan", p))`, "trust", attack + "freeze_by_an_old_root"},
 	{"the ML-DSA half", "trust/document.go", `return err == nil && mldsa.Verify(key, append([]byte("tuf\x01"), sum[:]...), e.signature(p.mldsaID), nil) == nil`, `return err == nil && sum[0] == sum[0] && key != nil`, "trust", signatures + "half_of_a_pair_missing"},

@@ -21,6 +21,7 @@ type fileTable struct {
 	scratch   int64       // bytes in /tmp, as the world last said
 	listing   listingPage // of the folder that was last read
 	longPaths int         // bytes of descriptions' paths that are longer than shortPath
+	epoch     uint64      // of the world, as it last said: world.Response
 	pipes     uint64      // made so far
 	pipeBytes int         // capacity of those that are open
 }

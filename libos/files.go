@@ -101,7 +101,11 @@ func (p *Process) ask(r world.Request) world.Response {
 		r.Uptime = int64(p.cfg.Clock.Uptime())
 	}
 	resp := p.cfg.World.Do(r)
-	if r.Op != world.OpClose && resp.Scratch != p.files.scratch {
+	if r.Op == world.OpClose { // it has no answer
+		return resp
+	}
+	p.files.epoch = resp.Epoch
+	if resp.Scratch != p.files.scratch {
 		p.files.scratch = resp.Scratch
 		p.cfg.Meter.SetScratch(uint64(max(resp.Scratch, 0)))
 	}

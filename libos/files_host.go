@@ -12,8 +12,13 @@ import (
 // descriptor and guest memory without a copy in between.
 type hostFile struct {
 	inWorld
-	fd int
+	fd    int
+	room  int64  // the size to which it may be written without asking, 0: none
+	epoch uint64 // of the world, when it gave the room: room is void in another
 }
+
+// lent notes the room that came with an answer.
+func (h *hostFile) lent(r world.Response) { h.room, h.epoch = r.Room, r.Epoch }
 
 func (h *hostFile) close(*Process, *openFile) { unix.Close(h.fd) }
 
@@ -117,10 +122,11 @@ func (h *hostFile) grow(p *Process, f *openFile, off int64, want int) (int, errn
 		return 0, e
 	}
 	end := off + int64(want)
-	if end <= size {
+	if end <= size || end <= h.room && h.epoch == p.files.epoch {
 		return want, 0
 	}
 	r := p.ask(world.Request{Op: world.OpGrow, Dir: f.handle, Offset: off, Size: end})
+	h.lent(r)
 	if r.Errno != 0 && !(r.Errno == unix.ENOSPC && size > off) {
 		return 0, r.Errno
 	}

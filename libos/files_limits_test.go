@@ -13,7 +13,7 @@ import (
 )
 
 // limited makes a process over a world with little room in /out, whose
-// standard output is the given file.
+// standard output is the given file; asked counts what the world is asked.
 func limited(t *testing.T, room int64, stdout *os.File) *ourTwin {
 	t.Helper()
 	clock := world.NewClock(time.Time{}, false)
@@ -21,13 +21,13 @@ func limited(t *testing.T, room int64, stdout *os.File) *ourTwin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &ourTwin{t: t}
+	o := &ourTwin{t: t, asked: map[world.Op]int{}}
 	fd := -1
 	if stdout != nil {
 		fd = int(stdout.Fd())
 	}
 	o.p, err = New(Config{
-		Memory: twinFrames{}, Meter: o, World: server, Clock: clock,
+		Memory: twinFrames{}, Meter: o, World: counting{server, o.asked}, Clock: clock,
 		Entropy: rand.NewChaCha8([32]byte{}), Stdin: -1, Stdout: fd, Stderr: -1,
 	})
 	if err != nil {
@@ -38,6 +38,17 @@ func limited(t *testing.T, room int64, stdout *os.File) *ourTwin {
 	t.Cleanup(func() { o.p.Close(); server.Close() })
 	twinMemory(o)
 	return o
+}
+
+// counting counts requests on their way to the world.
+type counting struct {
+	world.Service
+	asked map[world.Op]int
+}
+
+func (c counting) Do(r world.Request) world.Response {
+	c.asked[r.Op]++
+	return c.Service.Do(r)
 }
 
 func (o *ourTwin) want(what string, got, want int64) {
@@ -57,6 +68,52 @@ func TestQuotaEndsAWriteWithThePartThatFits(t *testing.T) {
 	o.want("overwriting", o.call(unix.SYS_PWRITE64, fd, twinBase, 100, 0), 100)
 	o.want("making it shorter", o.call(unix.SYS_FTRUNCATE, fd, 0), 0)
 	o.want("write after that", o.call(unix.SYS_PWRITE64, fd, twinBase, 8192, 0), 8192)
+}
+
+// open opens a file of /out to write.
+func (o *ourTwin) open(name string, flags uint64) uint64 {
+	o.t.Helper()
+	o.poke(twinPaths, []byte("/out/"+name+"\x00"))
+	fd := o.call(unix.SYS_OPEN, twinPaths, unix.O_CREAT|unix.O_WRONLY|flags, 0o644)
+	if fd < 0 {
+		o.t.Fatalf("open %s: %s", name, result(fd))
+	}
+	return uint64(fd)
+}
+
+func TestShortFilesAskForNoRoom(t *testing.T) {
+	o := limited(t, 1<<20, nil)
+	for _, name := range []string{"a", "b", "c", "a"} {
+		fd := o.open(name, unix.O_TRUNC)
+		for range 8 {
+			o.want("write", o.call(unix.SYS_WRITE, fd, twinBase, 8192), 8192)
+		}
+		o.call(unix.SYS_CLOSE, fd)
+	}
+	fd := o.open("a", unix.O_APPEND)
+	o.want("appending", o.call(unix.SYS_WRITE, fd, twinBase, 8192), 8192)
+	if n := o.asked[world.OpGrow]; n != 0 {
+		t.Errorf("writing short files asked for room %d times, want 0", n)
+	}
+}
+
+func TestQuotaIsToTheByteWithFilesThatHaveRoom(t *testing.T) {
+	const quota = 150_001
+	o := limited(t, quota, nil)
+	a, b := o.open("a", 0), o.open("b", 0) // both with room for 65536 bytes
+	o.want("write to a", o.call(unix.SYS_WRITE, a, twinBase, 8192), 8192)
+	o.want("write to b", o.call(unix.SYS_WRITE, b, twinBase, 8192), 8192)
+	o.want("write at a fault", o.call(unix.SYS_WRITE, b, 8, 8192), -int64(unix.EFAULT))
+	c := o.open("c", 0)
+	o.want("making c long, with what the others have not used", o.call(unix.SYS_FTRUNCATE, c, quota-2*8192), 0)
+	o.want("one byte more in a, which had room", o.call(unix.SYS_WRITE, a, twinBase, 1), -int64(unix.ENOSPC))
+	o.want("one byte more in b, which had room", o.call(unix.SYS_PWRITE64, b, twinBase, 8192, 1), 8191)
+	o.want("making c shorter", o.call(unix.SYS_FTRUNCATE, c, 8192), 0)
+	for left := int64(quota - 3*8192); left > 0; left -= 8192 {
+		o.want("filling a", o.call(unix.SYS_WRITE, a, twinBase, 8192), min(8192, left))
+	}
+	o.want("nothing left for a", o.call(unix.SYS_WRITE, a, twinBase, 1), -int64(unix.ENOSPC))
+	o.want("nothing left for b", o.call(unix.SYS_PWRITE64, b, twinBase, 1, 8192), -int64(unix.ENOSPC))
 }
 
 func TestWriteToAClosedPipeIsEPIPE(t *testing.T) {

@@ -143,9 +143,10 @@ func (n *nativeTwin) peek(addr uint64, size int) []byte {
 
 // ourTwin is a process over a world.
 type ourTwin struct {
-	t    testing.TB
-	p    *Process
-	regs Regs
+	t     testing.TB
+	p     *Process
+	regs  Regs
+	asked map[world.Op]int // limited: requests to the world
 }
 
 func (o *ourTwin) Regs() *Regs             { return &o.regs }

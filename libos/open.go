@@ -109,7 +109,9 @@ func (p *Process) opened(r world.Response, flags uint32) *openFile {
 	}
 	switch r.Kind {
 	case world.KindFile:
-		f.obj = &hostFile{fd: r.FD}
+		h := &hostFile{fd: r.FD}
+		h.lent(r)
+		f.obj = h
 	case world.KindDir:
 		f.obj = &folder{}
 	case world.KindNull:

@@ -242,6 +242,7 @@ func (m *mount) statfs() Statfs {
 	if m.readOnly {
 		return st
 	}
+	m.recall() // so that what was written is known
 	st.Bfree = uint64(m.room()) / page
 	if f, ok := m.root.folder.(*hostFolder); ok && !m.srv.clock.Chosen() {
 		var host unix.Statfs_t

@@ -140,7 +140,7 @@ func appendResponse(b []byte, r *Response) []byte {
 	b = append(b, byte(r.Kind))
 	b = putBools(b, r.FD >= 0, r.Statfs.ReadOnly)
 	b = put32(b, uint32(r.Handle))
-	b = put64(b, r.Size, r.Scratch)
+	b = put64(b, r.Size, r.Scratch, r.Room, int64(r.Epoch))
 	b = appendStat(b, &r.Stat)
 	fs := &r.Statfs
 	b = put64(b, fs.Type, fs.Bsize, int64(fs.Blocks), int64(fs.Bfree), int64(fs.Files), int64(fs.Ffree))
@@ -192,7 +192,7 @@ func decodeResponse(msg []byte) (Response, error) {
 		r.FD = -1
 	}
 	r.Handle = Handle(d.u32())
-	r.Size, r.Scratch = d.i64(), d.i64()
+	r.Size, r.Scratch, r.Room, r.Epoch = d.i64(), d.i64(), d.i64(), d.u64()
 	r.Stat = d.stat()
 	r.Statfs = Statfs{ReadOnly: bits&2 != 0, Type: d.i64(), Bsize: d.i64(),
 		Blocks: d.u64(), Bfree: d.u64(), Files: d.u64(), Ffree: d.u64()}

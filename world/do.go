@@ -16,7 +16,7 @@ func (s *Server) Do(r Request) Response {
 		if err != nil {
 			s.close(resp.Handle)
 			s.sweep()
-			return Response{Errno: errnoOf(err), FD: -1, Scratch: s.scratch}
+			return Response{Errno: errnoOf(err), FD: -1, Scratch: s.scratch, Epoch: s.epoch}
 		}
 		resp.FD = fd
 	}
@@ -36,7 +36,7 @@ func (s *Server) do(r Request) Response {
 	if resp.Errno != 0 && r.Op != OpGrow {
 		resp = Response{Errno: resp.Errno, FD: -1}
 	}
-	resp.Scratch = s.scratch
+	resp.Scratch, resp.Epoch = s.scratch, s.epoch
 	return resp
 }
 
@@ -146,7 +146,9 @@ func (s *Server) onHandle(r *Request, resp *Response) (e errno) {
 		}
 		return o.file.sync()
 	case OpGrow:
-		resp.Size, e = o.file.grow(r.Offset, r.Size)
+		if resp.Size, e = o.file.grow(r.Offset, r.Size); e == 0 {
+			resp.Room = o.file.lend(resp.Size)
+		}
 		return e
 	}
 	return o.file.allocate(r.Flags, r.Offset, r.Size)

@@ -39,6 +39,7 @@ type openFile interface {
 	text() string
 	truncate(size int64) errno
 	grow(from, size int64) (int64, errno)
+	lend(size int64) int64
 	allocate(mode uint32, offset, size int64) errno
 	chmod(mode uint32) errno
 	utimens(times [2]unix.Timespec) errno

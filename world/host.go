@@ -14,6 +14,7 @@ type inode struct {
 	counted  bool
 	body     body
 	opens    int
+	lenders  int // of opens, those that loans of its mount knows
 	nameless bool
 	dates    dates
 }

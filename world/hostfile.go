@@ -9,6 +9,7 @@ type hostFile struct {
 	key   hostKey
 	in    *inode
 	how   openHow
+	lent  bool // the mount's loans know it
 }
 
 func (o *hostFile) fd() int {
@@ -148,6 +149,7 @@ func (o *hostFile) sync() errno {
 func (o *hostFile) close() {
 	n, e := o.node()
 	unix.Close(o.desc)
+	o.repay(n.stat.Size, e)
 	if o.in.opens--; o.in.opens > 0 {
 		return
 	}

@@ -200,6 +200,7 @@ func (s *Server) opened(o *handle, n node, resp *Response) {
 	resp.Kind, resp.Stat, resp.Size = n.kind, n.stat, n.stat.Size
 	if o.file != nil {
 		resp.FD = o.file.fd()
+		resp.Room = o.file.lend(n.stat.Size)
 		if n.kind == KindText || n.kind == KindLink {
 			resp.Text = o.file.text()
 		}

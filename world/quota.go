@@ -34,11 +34,14 @@ type mount struct {
 
 	limit, used     int64 // bytes
 	maxNames, names int   // files and folders, the root left out
+
+	lent  int64                  // bytes of loans, beside those used
+	loans map[*hostFile]struct{} // open files whose writers have one
 }
 
 // room is how many more bytes the mount may hold.
 func (m *mount) room() int64 {
-	room := m.limit - m.used
+	room := m.limit - m.used - m.lent
 	if m.memory {
 		room = min(room, m.srv.scratchLimit-m.srv.scratch)
 	}
@@ -89,6 +92,7 @@ type body struct {
 	mount   *mount
 	granted int64 // the size that the file may have without asking again
 	charged int64
+	lent    int64 // the size that the file may have beyond granted: loans.go
 }
 
 // cost is what a file of size bytes counts: memory comes in whole pages.
@@ -115,11 +119,14 @@ func (b *body) grow(size, from, want int64) (int64, errno) {
 	if size > b.granted { // written without asking: counted all the same
 		b.set(size)
 	}
+	if b.mount.cost(want)-b.charged > b.mount.room()+b.loan() {
+		b.mount.recall()
+	}
 	if want <= b.granted {
 		return b.granted, 0
 	}
 	need := b.mount.cost(want) - b.charged
-	if room := b.mount.room(); need > room {
+	if room := b.mount.room() + b.loan(); need > room {
 		want = b.charged + room
 		if b.mount.memory {
 			want &^= page - 1
@@ -153,7 +160,9 @@ func (b *body) need(size, want int64) errno {
 func (b *body) set(size int64) {
 	cost := b.mount.cost(size)
 	b.mount.charge(cost - b.charged)
+	before := b.loan()
 	b.granted, b.charged = size, cost
+	b.mount.lent += b.loan() - before
 }
 
 // held is what a file counts that nobody has open: its size, or the blocks it

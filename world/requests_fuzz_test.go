@@ -138,8 +138,8 @@ func (h *hostileRunner) check(r Request) {
 		if m.id == MountNone || m.readOnly {
 			continue
 		}
-		if m.used < 0 || m.used > m.limit || m.names < 0 || m.names > m.maxNames {
-			h.t.Errorf("%+v: %v has %d bytes of %d, %d names of %d", r, m.id, m.used, m.limit, m.names, m.maxNames)
+		if m.used < 0 || m.lent < 0 || m.used+m.lent > m.limit || m.names < 0 || m.names > m.maxNames {
+			h.t.Errorf("%+v: %v has %d bytes and %d lent of %d, %d names of %d", r, m.id, m.used, m.lent, m.limit, m.names, m.maxNames)
 		}
 		if m.memory {
 			memory += m.used
@@ -171,8 +171,8 @@ func (h *hostileRunner) checkEnd() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if m := h.s.mounts[MountOut]; m.names != names || m.used != size {
-		h.t.Errorf("/out has %d names and %d bytes, the books %d and %d", names, size, m.names, m.used)
+	if m := h.s.mounts[MountOut]; m.names != names || m.used != size || m.lent != 0 || len(m.loans) != 0 {
+		h.t.Errorf("/out has %d names and %d bytes, the books %d and %d, and %d lent to %d writers", names, size, m.names, m.used, m.lent, len(m.loans))
 	}
 	for _, id := range []Mount{MountTmp, MountData} {
 		m := h.s.mounts[id]

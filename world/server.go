@@ -59,6 +59,7 @@ type Server struct {
 	inodes                map[hostKey]*inode
 	lastIno               uint64
 	scratch, scratchLimit int64
+	epoch                 uint64 // how often loans were recalled
 	closed                bool
 	program               *os.File // kept from the garbage collector
 }

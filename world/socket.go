@@ -186,7 +186,7 @@ func (c *Client) receive() (Response, error) {
 		return Response{}, err
 	case wanted && fd < 0 && flags&unix.MSG_CTRUNC != 0: // no descriptor free in this process
 		drop := appendRequest(nil, &Request{Op: OpClose, Dir: resp.Handle})
-		return Response{Errno: unix.EMFILE, FD: -1, Scratch: resp.Scratch}, send(c.fd, drop, -1)
+		return Response{Errno: unix.EMFILE, FD: -1, Scratch: resp.Scratch, Epoch: resp.Epoch}, send(c.fd, drop, -1)
 	case wanted && fd < 0:
 		return Response{}, ErrMessage
 	case wanted:

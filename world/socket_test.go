@@ -314,6 +314,7 @@ func TestResponseRoundTrip(t *testing.T) {
 		want := Response{Errno: errno(rapid.Uint16().Draw(t, "errno")), Handle: Handle(u32.Draw(t, "handle")),
 			Kind: kind.Draw(t, "kind"), FD: rapid.IntRange(-1, 0).Draw(t, "fd"), Size: i64.Draw(t, "size"),
 			Text: rapid.StringN(0, 300, 2000).Draw(t, "text"), Scratch: i64.Draw(t, "scratch"),
+			Room: i64.Draw(t, "room"), Epoch: u64.Draw(t, "epoch"),
 			Stat: Stat{u64.Draw(t, "dev"), u64.Draw(t, "ino"), u32.Draw(t, "mode"), u32.Draw(t, "nlink"), u64.Draw(t, "rdev"),
 				i64.Draw(t, "size"), i64.Draw(t, "blocks"), rapid.Int32().Draw(t, "blksize"),
 				ts.Draw(t, "atime"), ts.Draw(t, "mtime"), ts.Draw(t, "ctime"), Mount(rapid.IntRange(0, int(mounts)-1).Draw(t, "mount"))},

@@ -32,7 +32,7 @@ type Op uint8
 // Readlink, Mkdir).
 const (
 	OpInvalid  Op = iota
-	OpOpen        // open or create the node: Flags (O_*), Mode -> Handle, Kind, FD (never in append mode: appending is the caller's), Stat, Text
+	OpOpen        // open or create the node: Flags (O_*), Mode -> Handle, Kind, FD (never in append mode: appending is the caller's), Stat, Text, Room
 	OpClose       // forget Handle Dir; has no response worth waiting for
 	OpStat        // -> Stat
 	OpList        // folder Dir, entries from position Offset on -> Entries, "." and ".." first, then sorted by name; none: end
@@ -42,7 +42,7 @@ const (
 	OpRmdir       // remove an empty folder
 	OpRename      // Dir, Path to Dir2, Path2; Flags: Rename...
 	OpTruncate    // Size; on an open file (Path empty) or by path
-	OpGrow        // make room so that open file Dir may have Size bytes, to write from Offset on -> Size granted (less when the quota ends it, ENOSPC when none beyond Offset)
+	OpGrow        // make room so that open file Dir may have Size bytes, to write from Offset on -> Size granted (less when the quota ends it, ENOSPC when none beyond Offset), Room
 	OpAllocate    // fallocate: Flags as fallocate(2), Offset, Size
 	OpChmod       // Mode
 	OpUtimens     // Times
@@ -138,6 +138,12 @@ type Response struct {
 	Entries []Entry
 	Text    string
 	Scratch int64 // bytes held now of what Request.Scratch limits
+
+	// Room is the size to which the file may be written without OpGrow, 0: none,
+	// for as long as answers show the same Epoch: another one ends all rooms. It
+	// is for a world with one client, which waits for its answers.
+	Room  int64
+	Epoch uint64
 }
 
 // Stat is what stat(2) tells of a node. Device and inode numbers are the

@@ -20,6 +20,7 @@ type listingPage struct {
 	of      *openFile
 	entries []world.Entry
 	first   int64 // position of entries[0]
+	end     int64 // behind the last of the folder; 0: not known
 }
 
 // close lets go of the page, if it is this folder's.
@@ -49,15 +50,19 @@ func (*folder) seek(_ *Process, f *openFile, off int64, whence int32) (int64, er
 }
 
 // entries gives the listing from the cursor on, as far as it is here; none at
-// the end. A read from the start lists the folder anew.
+// the end. A read from the start lists the folder anew; one at the end needs to
+// ask only when the folder may have been removed since (ask).
 func (p *Process) entries(f *openFile) ([]world.Entry, errno) {
 	l := &p.files.listing
+	if l.of == f && f.pos >= l.end && l.end > 0 {
+		return nil, 0
+	}
 	if l.of != f || f.pos == 0 || f.pos < l.first || f.pos >= l.first+int64(len(l.entries)) {
 		r := p.ask(world.Request{Op: world.OpList, Dir: f.handle, Offset: f.pos})
 		if r.Errno != 0 {
 			return nil, r.Errno
 		}
-		*l = listingPage{f, r.Entries, f.pos}
+		*l = listingPage{f, r.Entries, f.pos, r.Size}
 	}
 	return l.entries[f.pos-l.first:], 0
 }

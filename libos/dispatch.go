@@ -47,6 +47,7 @@ func (t *Thread) Call() {
 	defer t.leave(t.enter())
 	regs := t.cpu.Regs()
 	nr := uint32(regs.RAX)
+	t.p.ordinal++
 	a := args{regs.RDI, regs.RSI, regs.RDX, regs.R10, regs.R8, regs.R9}
 	c := t.p.calls.find(nr)
 	if c == nil || !t.p.cfg.Subjects.Allows(c.subject) {

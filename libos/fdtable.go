@@ -20,6 +20,7 @@ type fileTable struct {
 	locks     lockTable
 	scratch   int64       // bytes in /tmp, as the world last said
 	listing   listingPage // of the folder that was last read
+	opening   opening     // of the file that was last opened
 	longPaths int         // bytes of descriptions' paths that are longer than shortPath
 	epoch     uint64      // of the world, as it last said: world.Response
 	pipes     uint64      // made so far

@@ -104,6 +104,9 @@ func (p *Process) ask(r world.Request) world.Response {
 	if r.Op == world.OpClose { // it has no answer
 		return resp
 	}
+	if r.Op == world.OpRmdir || r.Op == world.OpRename {
+		p.files.listing.end = 0
+	}
 	p.files.epoch = resp.Epoch
 	if resp.Scratch != p.files.scratch {
 		p.files.scratch = resp.Scratch

@@ -1,6 +1,7 @@
 package libos
 
 import (
+	"encoding/binary"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -116,6 +117,48 @@ func TestQuotaIsToTheByteWithFilesThatHaveRoom(t *testing.T) {
 	o.want("nothing left for b", o.call(unix.SYS_PWRITE64, b, twinBase, 1, 8192), -int64(unix.ENOSPC))
 }
 
+func TestARemovedFolderHasNoEnd(t *testing.T) {
+	o := limited(t, 1<<20, nil)
+	for _, how := range []uint64{unix.SYS_RMDIR, unix.SYS_RENAME} {
+		o.poke(twinPaths, []byte("/out/d\x00/out/e\x00"))
+		o.want("mkdir", o.call(unix.SYS_MKDIR, twinPaths, 0o755), 0)
+		fd := uint64(o.call(unix.SYS_OPEN, twinPaths, unix.O_DIRECTORY, 0))
+		o.want("two names", o.call(unix.SYS_GETDENTS64, fd, twinOut, 500), 48)
+		o.want("the end", o.call(unix.SYS_GETDENTS64, fd, twinOut, 500), 0)
+		if how == unix.SYS_RENAME {
+			o.want("mkdir", o.call(unix.SYS_MKDIR, twinPaths+7, 0o755), 0)
+			o.want("another in its place", o.call(how, twinPaths+7, twinPaths), 0)
+		} else {
+			o.want("rmdir", o.call(how, twinPaths), 0)
+		}
+		for range 2 {
+			o.want("of a removed folder", o.call(unix.SYS_GETDENTS64, fd, twinOut, 500), -int64(unix.ENOENT))
+		}
+	}
+}
+
+func TestTheFirstFstatIsTheOpens(t *testing.T) {
+	o := limited(t, 1<<20, nil)
+	fd := o.open("a", unix.O_TRUNC)
+	size := func() (size int64) {
+		o.want("fstat", o.call(unix.SYS_FSTAT, fd, twinOut), 0)
+		return int64(binary.LittleEndian.Uint64(o.peek(twinOut+48, 8)))
+	}
+	o.want("size of a new file", size(), 0)
+	o.want("requests", int64(o.asked[world.OpStat]), 0)
+	size()
+	o.want("requests after another", int64(o.asked[world.OpStat]), 1)
+	for _, nr := range []uint64{unix.SYS_WRITE, unix.SYS_PWRITE64, unix.SYS_FTRUNCATE} {
+		fd = o.open("a", unix.O_TRUNC)
+		args := map[uint64][]uint64{unix.SYS_WRITE: {fd, twinBase, 7}, unix.SYS_PWRITE64: {fd, twinBase, 7, 0}, unix.SYS_FTRUNCATE: {fd, 7}}
+		o.call(nr, args[nr]...)
+		o.want("size after "+callName(uint32(nr)), size(), 7)
+	}
+	fd = o.open("a", 0)
+	o.want("size of what is there", size(), 7)
+	o.want("requests", int64(o.asked[world.OpStat]), 4)
+}
+
 func TestWriteToAClosedPipeIsEPIPE(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -184,6 +227,12 @@ func TestFoldersAreListedWhole(t *testing.T) {
 			raw = raw[size:]
 		}
 	}
+	if n := o.asked[world.OpList]; n != 2 {
+		t.Errorf("one page of names took %d requests, want 2: one for each time at the start", n)
+	}
+	o.poke(twinPaths, []byte("/out/late\x00"))
+	o.call(unix.SYS_CREAT, twinPaths, 0o644)
+	o.want("still the end", o.call(unix.SYS_GETDENTS64, fd, twinOut, 500), 0)
 	if len(seen) != files+2 {
 		t.Errorf("%d names listed, want %d", len(seen), files+2)
 	}

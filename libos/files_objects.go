@@ -22,6 +22,9 @@ const always = unix.POLLIN | unix.POLLOUT | pollRdNorm | pollWrNorm
 type inWorld struct{}
 
 func (inWorld) stat(p *Process, f *openFile) (world.Stat, errno) {
+	if o := &p.files.opening; o.of == f && o.call+1 == p.ordinal {
+		return o.stat, 0
+	}
 	r := p.ask(world.Request{Op: world.OpStat, Dir: f.handle})
 	return r.Stat, r.Errno
 }

@@ -61,6 +61,7 @@ func (g *filePager) Size() int64 {
 func (g *filePager) ReadPage(dst []byte, off int64) (n int, ok bool) {
 	switch obj := g.f.obj.(type) {
 	case *hostFile:
+		g.p.files.opening = opening{} // reading changes the access time
 		for n < len(dst) {
 			m, e := hostRead(obj.fd, [][]byte{dst[n:]}, off+int64(n), 0)
 			if e != 0 || m == 0 {

@@ -66,10 +66,11 @@ type Process struct {
 	timers timers       // what sends signals at a time: timers.go
 	ident  identity     // names, limits, times: process.go
 
-	main   *Thread
-	calls  callTable // dispatch.go
-	counts counters
-	end    *End
+	main    *Thread
+	calls   callTable // dispatch.go
+	ordinal uint64    // of the call under way, counted from 1
+	counts  counters
+	end     *End
 }
 
 // Thread is one guest thread; the machine runs one processor for each.

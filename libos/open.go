@@ -80,6 +80,7 @@ func (t *Thread) open(dirfd int, addr uint64, flags, mode uint32) (uint64, errno
 		return 0, r.Errno
 	}
 	f := p.opened(r, flags)
+	p.files.opening = opening{f, r.Stat, p.ordinal}
 	f.named(p, p.absolute(dirfd, name))
 	return p.add(f, 0, flags&unix.O_CLOEXEC != 0)
 }
@@ -99,6 +100,14 @@ func (t *Thread) openTmpfile(dir world.Handle, path string) errno {
 		return r.Errno
 	}
 	return unix.EOPNOTSUPP
+}
+
+// opening is what the answer to an open tells of the file. It holds for the very
+// next call, before which the program can have changed nothing.
+type opening struct {
+	of   *openFile
+	stat world.Stat
+	call uint64 // the open's ordinal
 }
 
 // opened makes the description of what the world opened.

@@ -202,7 +202,7 @@ func (s *Server) truncate(f found, size int64) errno {
 	case f.mem != nil:
 		return f.mem.truncate(size)
 	}
-	o, e := f.at.open(f.name, f.node, openHow{access: unix.O_WRONLY})
+	o, _, e := f.at.open(f.name, f.node, openHow{access: unix.O_WRONLY})
 	if e != 0 {
 		return e
 	}

@@ -18,7 +18,7 @@ type folder interface {
 	enter(name string, n node) (folder, errno)
 	is(n node) bool // whether n is this folder
 	readlink(name string, n node) (string, errno)
-	open(name string, n node, how openHow) (openFile, errno)
+	open(name string, n node, how openHow) (openFile, node, errno)
 	create(name string, how openHow) (openFile, node, errno)
 	mkdir(name string, mode uint32) errno
 	remove(name string, n node) errno // a file's name or an empty folder
@@ -98,6 +98,13 @@ func (s *Server) child(d *dir, name string, n node) (*dir, errno) {
 	s.dirs++
 	s.fresh = append(s.fresh, k)
 	return k, 0
+}
+
+// seen gives a mount's folder its inode number, as a look at it does.
+func (d *dir) seen() {
+	if f, is := d.folder.(*hostFolder); is {
+		f.mount.inode(f.key)
+	}
 }
 
 func (d *dir) adopt(k *dir) {

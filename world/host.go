@@ -170,14 +170,14 @@ func (f *hostFolder) readlink(name string, _ node) (string, errno) {
 	return string(buf[:n]), 0
 }
 
-func (f *hostFolder) open(name string, n node, how openHow) (openFile, errno) {
+func (f *hostFolder) open(name string, n node, how openHow) (openFile, node, errno) {
 	flags := how.hostFlags()
 	if how.pathOnly {
 		flags = unix.O_PATH
 	}
 	fd, e := openat(f.desc, name, flags, 0)
 	if e != 0 {
-		return nil, gone(e)
+		return nil, node{}, gone(e)
 	}
 	o := &hostFile{mount: f.mount, desc: fd, how: how}
 	got, e := o.node()
@@ -186,21 +186,24 @@ func (f *hostFolder) open(name string, n node, how openHow) (openFile, errno) {
 	}
 	if e != 0 {
 		unix.Close(fd)
-		return nil, e
+		return nil, node{}, e
 	}
 	o.hold(got)
 	if how.truncate && !how.pathOnly {
-		if e := o.cut(n, got); e != 0 {
+		if e = o.cut(); e == 0 {
+			got, e = o.node()
+		}
+		if e != 0 {
 			o.close()
-			return nil, e
+			return nil, node{}, e
 		}
 	}
-	return o, 0
+	return o, got, 0
 }
 
 // cut is O_TRUNC, done after it is known what was opened. A file opened only
 // for reading is truncated as well (open(2) leaves that open, Linux does it).
-func (o *hostFile) cut(n, got node) errno {
+func (o *hostFile) cut() errno {
 	e := errno(0)
 	if o.how.write() {
 		e = errnoOf(unix.Ftruncate(o.desc, 0))
@@ -237,7 +240,7 @@ func (f *hostFolder) create(name string, how openHow) (openFile, node, errno) {
 	n, e := o.node()
 	if e == 0 && n.stat.Mode&07777 != mode { // the host process's umask
 		if e = errnoOf(unix.Fchmod(fd, mode)); e == 0 {
-			n.stat.Mode = n.stat.Mode&^07777 | mode
+			n, e = o.node()
 		}
 	}
 	if e != 0 {

@@ -68,7 +68,7 @@ func TestSwappedBetweenLookAndOpen(t *testing.T) {
 	before := countFDs(t)
 	for _, name := range []string{"fifo", "device", "socket", "link", "sub", "none"} {
 		for _, how := range []openHow{{}, {access: unix.O_WRONLY}, {access: unix.O_RDWR}, {truncate: true}, {pathOnly: true}} {
-			if o, e := folder.open(name, file, how); e != unix.ENOENT {
+			if o, _, e := folder.open(name, file, how); e != unix.ENOENT {
 				t.Errorf("%s has taken the place of a file, opened as %+v: %v %v, want ENOENT", name, how, o, e)
 			}
 		}

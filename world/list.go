@@ -33,12 +33,15 @@ func (s *Server) list(r *Request, resp *Response) errno {
 	if r.Dir == Root { // nobody has opened it, so nobody will close it
 		defer s.dropListing(o)
 	}
+	if o.dir.gone { // Linux, fs/readdir.c: iterate_dir
+		return unix.ENOENT
+	}
 	if r.Offset == 0 || o.listing == nil {
 		if e := s.takeListing(o); e != 0 {
 			return e
 		}
 	}
-	if r.Offset >= int64(len(o.listing)) {
+	if resp.Size = int64(len(o.listing)); r.Offset >= resp.Size {
 		s.dropListing(o)
 		return 0
 	}
@@ -63,9 +66,6 @@ func (s *Server) dropListing(o *handle) {
 
 func (s *Server) takeListing(o *handle) errno {
 	s.dropListing(o)
-	if o.dir.gone {
-		return unix.ENOENT
-	}
 	entries, e := o.dir.entries()
 	if e != 0 {
 		return e

@@ -150,15 +150,17 @@ func (f memFolder) look(name string) (node, errno) {
 	return n.node()
 }
 
-func (f memFolder) enter(_ string, n node) (folder, errno)               { return memFolder{n.mem}, 0 }
-func (f memFolder) is(n node) bool                                       { return f.n == n.mem }
-func (f memFolder) readlink(_ string, n node) (string, errno)            { return n.mem.target, 0 }
-func (f memFolder) sync() errno                                          { return 0 }
-func (f memFolder) drop()                                                {}
-func (f memFolder) chmod(mode uint32) errno                              { return f.n.chmod(mode) }
-func (f memFolder) utimens(times [2]unix.Timespec) errno                 { return f.n.utimens(times) }
-func (f memFolder) access(mode uint32) errno                             { return f.n.access(mode) }
-func (f memFolder) open(_ string, n node, how openHow) (openFile, errno) { return n.mem.open(how) }
+func (f memFolder) enter(_ string, n node) (folder, errno)    { return memFolder{n.mem}, 0 }
+func (f memFolder) is(n node) bool                            { return f.n == n.mem }
+func (f memFolder) readlink(_ string, n node) (string, errno) { return n.mem.target, 0 }
+func (f memFolder) sync() errno                               { return 0 }
+func (f memFolder) drop()                                     {}
+func (f memFolder) chmod(mode uint32) errno                   { return f.n.chmod(mode) }
+func (f memFolder) utimens(times [2]unix.Timespec) errno      { return f.n.utimens(times) }
+func (f memFolder) access(mode uint32) errno                  { return f.n.access(mode) }
+func (f memFolder) open(_ string, n node, how openHow) (openFile, node, errno) {
+	return n.mem.opened(how)
+}
 
 func (f memFolder) stat() (Stat, errno) {
 	n, e := f.n.node()
@@ -317,6 +319,20 @@ func (n *memNode) open(how openHow) (openFile, errno) {
 	}
 	n.opens++
 	return o, 0
+}
+
+// opened is open with what the file is then.
+func (n *memNode) opened(how openHow) (openFile, node, errno) {
+	o, e := n.open(how)
+	if e != 0 {
+		return nil, node{}, e
+	}
+	got, e := o.node()
+	if e != 0 {
+		o.close()
+		return nil, node{}, e
+	}
+	return o, got, 0
 }
 
 // content makes the memfd of a file.

@@ -173,18 +173,14 @@ func (s *Server) openFound(f found, slash bool, how openHow, resp *Response) err
 		return unix.EROFS
 	}
 	var o openFile
+	var n node
 	var e errno
 	if f.mem != nil {
-		o, e = f.mem.open(how)
+		o, n, e = f.mem.opened(how)
 	} else {
-		o, e = f.at.open(f.name, f.node, how)
+		o, n, e = f.at.open(f.name, f.node, how)
 	}
 	if e != 0 {
-		return e
-	}
-	n, e := o.node()
-	if e != 0 {
-		o.close()
 		return e
 	}
 	s.opened(&handle{file: o, kind: n.kind, mount: f.at.mount}, n, resp)

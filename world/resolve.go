@@ -59,6 +59,10 @@ func (s *Server) walk(at *dir, path string, hops *int) (place, errno) {
 
 // step goes from at into the folder called name, through links.
 func (s *Server) step(at *dir, name string, hops *int) (*dir, errno) {
+	if k := at.kids[name]; k != nil && k.fixed {
+		k.seen()
+		return k, 0
+	}
 	f, e := s.finish(place{at, name, true}, true, hops)
 	if e != 0 {
 		return nil, e

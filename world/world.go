@@ -35,7 +35,7 @@ const (
 	OpOpen        // open or create the node: Flags (O_*), Mode -> Handle, Kind, FD (never in append mode: appending is the caller's), Stat, Text, Room
 	OpClose       // forget Handle Dir; has no response worth waiting for
 	OpStat        // -> Stat
-	OpList        // folder Dir, entries from position Offset on -> Entries, "." and ".." first, then sorted by name; none: end
+	OpList        // folder Dir, entries from position Offset on -> Entries, "." and ".." first, then sorted by name; Size: the position behind the last
 	OpReadlink    // -> Text
 	OpMkdir       // Mode
 	OpUnlink      // remove a file's name

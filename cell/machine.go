@@ -29,6 +29,8 @@ func (a memory) Unmap(addr, length uint64) error { return outOfMemory(a.m.Unmap(
 
 func (a memory) Move(from, to, length uint64) error { return outOfMemory(a.m.Move(from, to, length)) }
 
+func (a memory) Touched(addr uint64) bool { return a.m.Touched(addr) }
+
 func (a memory) View(addr, length uint64) []byte { return a.m.View(addr, length) }
 
 func (a memory) Limit() uint64 { return a.m.Limit() }

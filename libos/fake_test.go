@@ -76,6 +76,11 @@ func (m *fakeMachine) Map(addr, length uint64, prot Prot, how Backing) error {
 	return nil
 }
 
+func (m *fakeMachine) Touched(addr uint64) bool {
+	p := m.pages[addr&^(PageSize-1)]
+	return p != nil && p.touched
+}
+
 // each visits the mapped pages of a range.
 func (m *fakeMachine) each(addr, length uint64, do func(a uint64, p *fakePage)) {
 	if length/PageSize < uint64(len(m.pages)) {

@@ -185,6 +185,8 @@ func (m twinFrames) Move(from, to, length uint64) error {
 	}
 	return nil
 }
+func (m twinFrames) Touched(addr uint64) bool { return m[addr&^(PageSize-1)] != nil }
+
 func (twinFrames) Reclaim(func(addr, length uint64)) {}
 
 func (m twinFrames) View(addr, length uint64) []byte {

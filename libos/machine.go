@@ -54,6 +54,9 @@ type Memory interface {
 	// Move takes what is mapped in [from, from+length) to [to, ...), of which
 	// nothing is mapped.
 	Move(from, to, length uint64) error
+	// Touched says whether the guest or View has touched the page of addr since
+	// it was mapped.
+	Touched(addr uint64) bool
 	// View gives the host's view of guest memory from addr (any byte) on: as
 	// many bytes of length as lie together, nil if the page of addr is not
 	// mapped. It ignores permissions and counts the pages as touched. It is

@@ -10,6 +10,8 @@ import (
 const (
 	minChunk = 64 << 10
 	maxChunk = 1 << 20
+	// wholeLength is the largest anonymous region that one fault backs whole.
+	wholeLength = 1 << 20
 	// hugeLength is the smallest anonymous region that gets huge pages unasked.
 	hugeLength = 4 << 20
 )
@@ -126,6 +128,22 @@ func (p *Process) back(r *region, page, length uint64) touchResult {
 	return touchOK
 }
 
+// expect backs fresh memory of a small region, which a program touches next as a
+// rule: that spares it the fault. Nothing is lost where there is no room, and
+// what is not touched is not paid for.
+func (p *Process) expect(start uint64) {
+	r := p.mem.regions.at(start)
+	if r.file != nil || r.flags&regionStack != 0 || r.prot&ProtWrite == 0 || r.length() > wholeLength {
+		return
+	}
+	from, to, _ := p.chunkAround(r, start, 0)
+	if p.cfg.Memory.Map(from, to-from, r.prot, BackLazily) != nil {
+		return
+	}
+	p.mem.backed.add(from, to)
+	r.next, r.run = to, to-from
+}
+
 // backHuge backs the aligned 2 MiB around page at once where the policy allows
 // it: anonymous regions of hugeLength or more, or as madvise said.
 func (p *Process) backHuge(r *region, page uint64) bool {
@@ -152,7 +170,9 @@ func (p *Process) backHuge(r *region, page uint64) bool {
 // region, file or pages that are there already end it.
 func (p *Process) chunkAround(r *region, page, length uint64) (start, end uint64, result touchResult) {
 	low, high := page&^(minChunk-1), page&^(minChunk-1)+minChunk
-	if page == r.next {
+	if r.file == nil && r.flags&regionStack == 0 && r.length() <= wholeLength {
+		low, high = r.start, r.end
+	} else if page == r.next {
 		// Half of what came in sequence: what is backed in vain is at most a
 		// third of it.
 		ahead := min(max(r.run/2&^(minChunk-1), minChunk), maxChunk)

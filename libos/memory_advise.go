@@ -170,7 +170,7 @@ func sysMincore(t *Thread, a args) (uint64, errno) {
 		present := make([]byte, 0, (to-start)/PageSize)
 		for addr := start; addr < to; addr += PageSize {
 			bit := byte(0)
-			if t.p.mem.backed.has(addr) {
+			if t.p.cfg.Memory.Touched(addr) {
 				bit = 1
 			}
 			present = append(present, bit)

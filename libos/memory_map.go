@@ -230,6 +230,8 @@ func (p *Process) mapAt(start uint64, m mapping, flags regionFlags) (uint64, err
 	p.mem.regions.insert(r)
 	if flags&regionLocked != 0 || m.has(unix.MAP_POPULATE) && !m.has(unix.MAP_NONBLOCK) {
 		p.populate(start, end)
+	} else {
+		p.expect(start)
 	}
 	return start, 0
 }
@@ -315,5 +317,6 @@ func (p *Process) growHeap(from, to uint64) bool {
 		return false
 	}
 	l.insert(region{start: from, end: to, prot: ProtRead | ProtWrite, flags: regionHeap})
+	p.expect(from)
 	return true
 }

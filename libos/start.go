@@ -132,6 +132,7 @@ func (p *Process) mapSegment(s segment, bias uint64, file io.ReaderAt, size int6
 	}
 	if end > fileEnd {
 		p.mem.regions.insert(region{start: fileEnd, end: end, prot: s.prot})
+		p.expect(fileEnd)
 	}
 	if fileEnd-start <= eagerSegment && s.prot != ProtNone {
 		p.populate(start, fileEnd)

@@ -23,6 +23,16 @@ func (m *Machine) Usage() Usage {
 	return Usage{Limit: m.limit, Backed: m.Backed(), Touched: touched}
 }
 
+// Touched says whether the guest or View has touched the page of addr since it
+// was mapped.
+func (m *Machine) Touched(addr uint64) bool {
+	if addr >= UserEnd {
+		return false
+	}
+	e, _ := m.tables.walk(addr, 0)
+	return e != nil && atomic.LoadUint64(e)&pteAccessed != 0
+}
+
 // Reclaim takes back every page that was mapped and never touched, and says
 // which: their contents are zero.
 func (m *Machine) Reclaim(taken func(addr, length uint64)) {

@@ -3,9 +3,7 @@ package world
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -60,41 +58,11 @@ func hangup(err error) error {
 	return fmt.Errorf("the world's socket failed (%w): the run cannot go on", err)
 }
 
-// How long a side looks for the next message before it sleeps for it. Waking a
-// processor that sleeps takes tens of microseconds, more on virtual machines;
-// requests mostly come in rows, and their answers at once.
-const (
-	spinForRequest = 200 * time.Microsecond
-	spinForAnswer  = 50 * time.Microsecond
-)
-
-// spin says until when to look; not at all where the other side would need
-// this processor.
-func spin(d time.Duration) time.Time {
-	if runtime.NumCPU() == 1 {
-		return time.Time{}
-	}
-	return time.Now().Add(d)
-}
-
-// waitFlag is the flag to receive with: do not sleep before the time.
-func waitFlag(until time.Time) int {
-	if until.IsZero() || time.Now().After(until) {
-		return 0
-	}
-	return unix.MSG_DONTWAIT
-}
-
 // receive takes one message; descriptors that come with it are dropped by the
 // kernel, since there is no room for them (unix(7)).
 func receive(fd int, buf []byte) (int, error) {
-	until := spin(spinForRequest)
 	for {
-		flag := waitFlag(until)
-		n, _, err := unix.Recvfrom(fd, buf, flag)
-		if flag != 0 && err == unix.EAGAIN {
-			continue
-		}
+		n, _, err := unix.Recvfrom(fd, buf, 0)
 		if err != unix.EINTR {
 			return max(n, 0), err
 		}
@@ -161,11 +129,9 @@ func (c *Client) Do(r Request) Response {
 func (c *Client) receive() (Response, error) {
 	var n, oobn, flags int
 	var err error
-	until := spin(spinForAnswer)
 	for {
-		flag := waitFlag(until)
-		n, oobn, flags, _, err = unix.Recvmsg(c.fd, c.buf[:cap(c.buf)], c.rights, flag|unix.MSG_CMSG_CLOEXEC)
-		if err != unix.EINTR && (flag == 0 || err != unix.EAGAIN) {
+		n, oobn, flags, _, err = unix.Recvmsg(c.fd, c.buf[:cap(c.buf)], c.rights, unix.MSG_CMSG_CLOEXEC)
+		if err != unix.EINTR {
 			break
 		}
 	}

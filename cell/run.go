@@ -127,6 +127,9 @@ func (o *owner) openProgram() error {
 		f.Close()
 		return &Failure{StatusNotRunnable, err}
 	}
+	// A pipe would have held us up; now that it is none, the runner shall not
+	// make a poller for it.
+	_ = unix.SetNonblock(int(f.Fd()), false)
 	o.program, o.size, o.executable = f, info.Size(), info.Mode()&0o111 != 0
 	o.report.Program = "/app/" + filepath.Base(path)
 	return nil

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"runtime"
 	"sync"
@@ -132,13 +131,14 @@ func (r *runner) makeProcess() (err error) {
 	return err
 }
 
-// never is the time of an alarm that is not set.
-const never = math.MaxInt64
-
 // loop lets the payload run and serves its exits until it has ended.
 func (r *runner) loop(thread *libos.Thread) error {
-	alarm := time.AfterFunc(never, r.cpu.Kick)
-	defer alarm.Stop()
+	var alarm *time.Timer
+	defer func() {
+		if alarm != nil {
+			alarm.Stop()
+		}
+	}()
 	start := time.Now()
 	meter := cpuMeter{cpu: threadCPU()}
 	for {
@@ -162,7 +162,9 @@ func (r *runner) loop(thread *libos.Thread) error {
 		if end := r.process.End(); end != nil {
 			return r.ended(end)
 		}
-		if left, any := r.process.NextTimer(); any {
+		if left, any := r.process.NextTimer(); any && alarm == nil {
+			alarm = time.AfterFunc(left, r.cpu.Kick)
+		} else if any {
 			alarm.Reset(left) // one that rings for nothing costs an exit
 		}
 	}

@@ -285,8 +285,8 @@ type segmentPager struct {
 	name string
 }
 
-// ReadPage fills dst, which is all zero.
-func (g *segmentPager) ReadPage(dst []byte, off int64) (int, bool) {
+// ReadPages fills dst, which is all zero.
+func (g *segmentPager) ReadPages(dst []byte, off int64) (int, bool) {
 	want := min(int64(len(dst)), g.end-off)
 	if want <= 0 {
 		return 0, off < g.end+PageSize

@@ -5,9 +5,9 @@ import "golang.org/x/sys/unix"
 // pager fills the pages of a mapped file. It keeps the open file description
 // alive after the descriptor is closed, as a mapping does.
 type pager interface {
-	// ReadPage reads a page's bytes at off, n of them and zeros after that; ok
-	// is false behind the end of the file (SIGBUS).
-	ReadPage(dst []byte, off int64) (n int, ok bool)
+	// ReadPages reads the bytes of one or more pages at off, n of them and zeros
+	// after that; ok is false behind the end of the file (SIGBUS).
+	ReadPages(dst []byte, off int64) (n int, ok bool)
 	// Size is the file's size now.
 	Size() int64
 	Retain()
@@ -58,7 +58,7 @@ func (g *filePager) Size() int64 {
 	return maxFileSize // /dev/zero has no end
 }
 
-func (g *filePager) ReadPage(dst []byte, off int64) (n int, ok bool) {
+func (g *filePager) ReadPages(dst []byte, off int64) (n int, ok bool) {
 	switch obj := g.f.obj.(type) {
 	case *hostFile:
 		g.p.files.opening = opening{} // reading changes the access time

@@ -202,19 +202,37 @@ func (p *Process) chunkAround(r *region, page, length uint64) (start, end uint64
 // taken back, and is a bus error if it is the one that was asked for.
 func (p *Process) fill(r *region, start, end, wanted uint64) touchResult {
 	result := touchOK
-	for page := start; page < end; page += PageSize {
-		view := p.cfg.Memory.View(page, PageSize)
-		if len(view) == PageSize {
-			if _, ok := r.file.ReadPage(view, r.fileOffset(page)); ok {
-				continue
-			}
+	for page := start; page < end; {
+		if n := p.fillRun(r, page, end); n > 0 {
+			page += n
+			continue
 		}
 		p.discard(page, page+PageSize)
 		if page == wanted {
 			result = touchBusErr
 		}
+		page += PageSize
 	}
 	return result
+}
+
+// fillRun reads into the frames from page on that lie together, and gives how
+// many bytes of whole pages it filled.
+func (p *Process) fillRun(r *region, page, end uint64) uint64 {
+	view := p.cfg.Memory.View(page, end-page)
+	view = view[:len(view)&^(PageSize-1)]
+	if len(view) > PageSize {
+		if n, ok := r.file.ReadPages(view, r.fileOffset(page)); ok && n > 0 {
+			return pageUp(uint64(n))
+		}
+		view = view[:PageSize]
+	}
+	if len(view) == PageSize {
+		if _, ok := r.file.ReadPages(view, r.fileOffset(page)); ok {
+			return PageSize
+		}
+	}
+	return 0
 }
 
 // discard gives the frames of [start, end) back to the machine.

@@ -16,7 +16,7 @@ type testPager struct {
 	refs         int
 }
 
-func (g *testPager) ReadPage(dst []byte, off int64) (int, bool) {
+func (g *testPager) ReadPages(dst []byte, off int64) (int, bool) {
 	n := int(min(int64(len(dst)), g.size-off))
 	for i := range dst[:n] {
 		dst[i] = byte(off/PageSize + 1)

@@ -249,3 +249,51 @@ func TestMapsAndMeminfo(t *testing.T) {
 		t.Errorf("meminfo begins %q, want %q", got, want)
 	}
 }
+
+func TestFreshSmallMemoryNeedsNoFault(t *testing.T) {
+	for name, row := range map[string]struct {
+		length, prot uint64
+		want         int // calls of Map for touching every page
+	}{
+		"half a MiB":            {1 << 19, 3, 0},
+		"a page":                {PageSize, 3, 0},
+		"more than 1 MiB":       {1<<20 + PageSize, 3, 9},
+		"nothing to be written": {PageSize, unix.PROT_READ, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := bare(t, nil)
+			vec := g.must("mmap", 0, PageSize, 3, anonymous, ^uint64(0), 0)
+			addr := g.must("mmap", 0, row.length, row.prot, anonymous, ^uint64(0), 0)
+			g.must("mincore", addr, PageSize, vec)
+			if got := g.peek(vec, 1)[0]; got != 0 {
+				t.Errorf("mincore says %d of a page that nobody has touched, want 0", got)
+			}
+			before := g.m.maps
+			for a := addr; a < addr+row.length; a += PageSize {
+				g.touch(a, ProtRead)
+			}
+			if n := g.m.maps - before; n > row.want || row.want > 0 && n == 0 {
+				t.Errorf("touching %d bytes took %d faults, want %d", row.length, n, row.want)
+			}
+			g.peek(addr, 1)
+			g.must("mincore", addr, PageSize, vec)
+			if got := g.peek(vec, 1)[0]; got != 1 {
+				t.Errorf("mincore says %d of a page that was touched, want 1", got)
+			}
+			g.healthy()
+		})
+	}
+}
+
+func TestNoRoomForFreshMemoryIsNoError(t *testing.T) {
+	g := bare(t, nil)
+	big := g.must("mmap", 0, fakeLimit-64*PageSize, 3, anonymous, ^uint64(0), 0)
+	for a := big; a < big+fakeLimit-64*PageSize; a += PageSize {
+		g.touch(a, ProtWrite)
+	}
+	addr := g.must("mmap", 0, 1<<20, 3, anonymous, ^uint64(0), 0)
+	if g.p.end != nil || !g.touch(addr, ProtWrite) {
+		t.Errorf("a mapping that does not fit yet ends the program: %+v", g.p.end)
+	}
+	g.healthy()
+}

@@ -255,14 +255,15 @@ func TestFreshSmallMemoryNeedsNoFault(t *testing.T) {
 		length, prot uint64
 		want         int // calls of Map for touching every page
 	}{
-		"half a MiB":            {1 << 19, 3, 0},
+		"1 MiB":                 {1 << 20, 3, 0},
 		"a page":                {PageSize, 3, 0},
 		"more than 1 MiB":       {1<<20 + PageSize, 3, 9},
 		"nothing to be written": {PageSize, unix.PROT_READ, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := bare(t, nil)
-			vec := g.must("mmap", 0, PageSize, 3, anonymous, ^uint64(0), 0)
+			vec := g.must("brk", 0) // elsewhere
+			g.must("brk", vec+PageSize)
 			addr := g.must("mmap", 0, row.length, row.prot, anonymous, ^uint64(0), 0)
 			g.must("mincore", addr, PageSize, vec)
 			if got := g.peek(vec, 1)[0]; got != 0 {

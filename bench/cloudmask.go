@@ -37,7 +37,7 @@ func (h *harness) measureCloudmask(ctx context.Context, runtimes []*runtime) err
 	if err != nil {
 		return err
 	}
-	rounds := h.rounds(21, 3)
+	rounds := h.rounds(41, 3)
 	h.logf("cloudmask: %d rounds of pairs", rounds)
 	r, err := h.alternate(ctx, inPairs(h.contenders(ctx, w, runtimes)), 1, rounds)
 	if err != nil {
@@ -56,7 +56,7 @@ func (h *harness) measureLargeCloudmask(ctx context.Context, runtimes []*runtime
 	if err != nil {
 		return err
 	}
-	r, err := h.measure(ctx, w, runtimes, h.rounds(11, 2))
+	r, err := h.measure(ctx, w, runtimes, h.rounds(25, 2))
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ check: need-test ## format, vet, staticcheck, laws, unit tests; under two minute
 	$(GO) run $(STATICCHECK) ./...
 	SPACEOS_TEST_SEED=1 $(GO) run ./internal/testrun $$($(GO) list ./... | grep -v -e internal/hwkvm -e internal/mutants -e internal/conformance -e payloads/)
 
-fuzz: ## the fuzz targets, for TIME each (30s)
+fuzz: ## the fuzz targets, for TIME each (30s; half of it where documents are small)
 	$(GO) run ./internal/fuzzrun -time $(TIME)
 
 mutants: need-test ## take checks out, one at a time; a test must notice each

@@ -126,7 +126,11 @@ func (f *hostFolder) list() ([]Entry, errno) {
 	}
 	defer unix.Close(fd)
 	var entries []Entry
-	buf := make([]byte, 16<<10)
+	s := f.mount.srv
+	if s.dirents == nil {
+		s.dirents = make([]byte, 16<<10)
+	}
+	buf := s.dirents
 	for {
 		n, err := unix.Getdents(fd, buf)
 		if err != nil {

@@ -55,7 +55,8 @@ type Server struct {
 	fresh                 []*dir
 	handles               []*handle // index: Handle
 	free                  []Handle
-	listed                int // entries in all listings held by handles
+	listed                int    // entries in all listings held by handles
+	dirents               []byte // of the folder being read
 	inodes                map[hostKey]*inode
 	lastIno               uint64
 	scratch, scratchLimit int64

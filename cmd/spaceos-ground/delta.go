@@ -172,14 +172,16 @@ func goesOn(err error, output string) error {
 }
 
 func newDeltaShow(s cli.Streams) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "show OLD DELTA",
 		Short: "Say what in a delta costs how much",
 		Long: `Say which files a delta sends in which way, and what each of them costs in bytes.
 A file that is held is not sent, since the old image has it; matched: sent as
 pieces of an old file with corrections; prefixed: compressed as what goes on behind
-an old file; plain: compressed by itself.`,
-		Example: "  spaceos delta show hello-1.0.0.oci hello-1.0.0-1.1.0.delta",
+an old file; plain: compressed by itself. (image) and (manifest), which come first,
+are the documents of the image itself.`,
+		Example: "  spaceos delta show hello-1.0.0.oci hello-1.0.0-1.1.0.delta\n  spaceos delta show --json hello-1.0.0.oci hello-1.0.0-1.1.0.delta",
 		Args:    cli.ExactArgs("OLD", "DELTA"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return withDelta(args[0], args[1], func(old *image.Layout, f io.ReaderAt, size int64) error {
@@ -187,10 +189,15 @@ an old file; plain: compressed by itself.`,
 				if err != nil {
 					return err
 				}
+				if asJSON {
+					return cli.PrintJSON(s.Out, viewDelta(report, img))
+				}
 				return printDelta(s.Out, report, img, args[1])
 			})
 		},
 	}
+	cli.JSONFlag(cmd, &asJSON)
+	return cmd
 }
 
 // withDelta opens an old image and a delta for it.

@@ -13,11 +13,12 @@ import (
 )
 
 func newDiff(s cli.Streams) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "diff OLD NEW",
 		Long: `Say what differs between two sealed images: limits, needs, files, bytes, and the
 calls of the library OS that can be reached. + is new, - is gone, ~ has changed.`,
-		Example: "  spaceos diff hello-1.0.0.oci hello-1.1.0.oci",
+		Example: "  spaceos diff hello-1.0.0.oci hello-1.1.0.oci\n  spaceos diff --json hello-1.0.0.oci hello-1.1.0.oci",
 		Args:    cli.ExactArgs("OLD", "NEW"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			before, err := look(args[0])
@@ -28,9 +29,14 @@ calls of the library OS that can be reached. + is new, - is gone, ~ has changed.
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return cli.PrintJSON(s.Out, newDiffView(before, after))
+			}
 			return printDiff(s.Out, before, after)
 		},
 	}
+	cli.JSONFlag(cmd, &asJSON)
+	return cmd
 }
 
 func printDiff(out io.Writer, before, after *view) error {
@@ -88,20 +94,24 @@ func sizeOf(f image.File) string {
 }
 
 func printSizes(w *page, before, after *view) {
-	held := map[spaceos.Digest]bool{}
-	for _, d := range before.image.Blobs() {
-		held[d.Digest] = true
-	}
-	var fresh spaceos.Bytes
-	for _, d := range after.image.Blobs() {
-		if !held[d.Digest] {
-			fresh += spaceos.Bytes(d.Size)
-		}
-	}
 	w.line("\nbytes")
 	w.line("  files\t%s -> %s\t%s", before.Bytes.Approx(), after.Bytes.Approx(), grown(before.Bytes, after.Bytes))
 	w.line("  compressed\t%s -> %s\t%s", before.Compressed.Approx(), after.Compressed.Approx(), grown(before.Compressed, after.Compressed))
-	w.line("  in new blobs\t%s", fresh.Approx())
+	w.line("  in new blobs\t%s", newBlobs(before.image, after.image).Approx())
+}
+
+// newBlobs is what an image has of blobs that another has not.
+func newBlobs(before, after *image.Image) (sum spaceos.Bytes) {
+	held := map[spaceos.Digest]bool{}
+	for _, d := range before.Blobs() {
+		held[d.Digest] = true
+	}
+	for _, d := range after.Blobs() {
+		if !held[d.Digest] {
+			sum += spaceos.Bytes(d.Size)
+		}
+	}
+	return sum
 }
 
 // grown is a difference with its sign.
@@ -118,6 +128,11 @@ func grown(before, after spaceos.Bytes) string {
 func printCalls(w *page, before, after []string, all int) {
 	w.line("\ncalls of the library OS that can be reached")
 	w.line("  %d -> %d of %d", len(before), len(after), all)
-	w.calls('+', slices.DeleteFunc(slices.Clone(after), func(c string) bool { return slices.Contains(before, c) }))
-	w.calls('-', slices.DeleteFunc(slices.Clone(before), func(c string) bool { return slices.Contains(after, c) }))
+	w.calls('+', without(after, before))
+	w.calls('-', without(before, after))
+}
+
+// without is the names that are not among others.
+func without(names, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(others, n) })
 }

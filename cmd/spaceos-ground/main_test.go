@@ -49,7 +49,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("PROJECT", project)
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"sentence": programs.Sentence, "refused": programs.Refused, "examples": examples},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"sentence": programs.Sentence, "json": programs.JSON, "refused": programs.Refused, "examples": examples},
 	})
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -122,14 +121,12 @@ func newTrustStatus(s cli.Streams) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(s.Out)
-				enc.SetIndent("", "  ")
-				return enc.Encode(status)
+				return cli.PrintJSON(s.Out, status)
 			}
 			return printStatus(s.Out, status)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cli.JSONFlag(cmd, &asJSON)
 	repoFlag(cmd, &repo)
 	return cmd
 }

@@ -71,32 +71,33 @@ func (j *judge) read(repo string) (*repository.Repository, []byte, error) {
 }
 
 // admits says in a sentence what the verifier thinks of an image: whether its
-// tenant signed it, and with a spacecraft whether it may run there.
-func (j *judge) admits(v *trust.Verifier, img *image.Image) (string, error) {
+// tenant signed it, and with a spacecraft whether it may run there, by which
+// lease.
+func (j *judge) admits(v *trust.Verifier, img *image.Image) (string, *trust.Run, error) {
 	m := img.Manifest
 	// A tenant that revokes an image does not sign it any more; that would be
 	// said first.
 	if err := v.Revoked(m.Tenant, img.Digest); errors.Is(err, trust.ErrRevoked) {
-		return "", err
+		return "", nil, err
 	}
 	if j.spacecraft == "" {
 		signed, err := v.Target("tenant/" + m.Tenant + "/" + m.Name + "_" + m.Version)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		if signed.Digest != img.Digest {
-			return "", fmt.Errorf("%s signed %v as %s, and this is %v", m.Tenant, signed.Digest, img.Name(), img.Digest)
+			return "", nil, fmt.Errorf("%s signed %v as %s, and this is %v", m.Tenant, signed.Digest, img.Name(), img.Digest)
 		}
-		return fmt.Sprintf("%s is signed by tenant %s", img.Name(), m.Tenant), nil
+		return fmt.Sprintf("%s is signed by tenant %s", img.Name(), m.Tenant), nil, nil
 	}
 	lease, err := v.Admit(trust.Claim{
 		Run:    trust.Run{Tenant: m.Tenant, Payload: m.Name, Version: m.Version, Image: img.Digest, Limits: m.Limits, Services: m.Services},
 		Engine: string(m.Engine),
 	})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return fmt.Sprintf("%s of tenant %s may run on %s, with a lease of %v memory and %v of processor time a run", img.Name(), m.Tenant, j.spacecraft, lease.Limits.Memory, lease.Limits.CPUTime), nil
+	return fmt.Sprintf("%s of tenant %s may run on %s, with a lease of %v memory and %v of processor time a run", img.Name(), m.Tenant, j.spacecraft, lease.Limits.Memory, lease.Limits.CPUTime), &lease, nil
 }
 
 // newTrustVerify checks a repository by the flight verifier.
@@ -135,7 +136,7 @@ ceiling.`,
 			if err != nil {
 				return err
 			}
-			sentence, err := j.admits(v, img)
+			sentence, _, err := j.admits(v, img)
 			if err == nil {
 				fmt.Fprintln(s.Out, sentence)
 			}

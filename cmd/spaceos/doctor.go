@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -36,15 +35,13 @@ it. The exit status is 1 if cells cannot run.`,
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cli.JSONFlag(cmd, &asJSON)
 	return cmd
 }
 
 func printDiagnosis(s cli.Streams, d cell.Diagnosis, asJSON bool) error {
 	if asJSON {
-		enc := json.NewEncoder(s.Out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(d)
+		return cli.PrintJSON(s.Out, d)
 	}
 	for _, f := range d.Findings {
 		mark := "ok     "

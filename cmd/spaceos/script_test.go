@@ -12,6 +12,6 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"sentence": programs.Sentence},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"json": programs.JSON, "sentence": programs.Sentence},
 	})
 }

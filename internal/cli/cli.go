@@ -157,7 +157,7 @@ func Execute(root *cobra.Command, args []string, s Streams, statusOf func(*cobra
 	cmd, err := root.ExecuteC()
 	if err == nil {
 		if err := lost(s.Out); err != nil {
-			fmt.Fprintln(s.Err, "spaceos: "+oneLine(err.Error()))
+			fmt.Fprintln(s.Err, "spaceos: "+OneLine(err.Error()))
 			return StatusFailed
 		}
 		return 0
@@ -165,17 +165,17 @@ func Execute(root *cobra.Command, args []string, s Streams, statusOf func(*cobra
 	var exit *ExitError
 	if errors.As(err, &exit) {
 		if exit.Text != "" {
-			fmt.Fprintln(s.Err, "spaceos: "+oneLine(exit.Text))
+			fmt.Fprintln(s.Err, "spaceos: "+OneLine(exit.Text))
 		}
 		return exit.Status
 	}
-	fmt.Fprintln(s.Err, "spaceos: "+oneLine(err.Error()))
+	fmt.Fprintln(s.Err, "spaceos: "+OneLine(err.Error()))
 	return statusOf(cmd, err)
 }
 
-// oneLine keeps an error to a single line (cobra's suggestions come on several),
+// OneLine keeps an error to a single line (cobra's suggestions come on several),
 // and the names and words of strangers in it from being orders to a terminal.
-func oneLine(text string) string {
+func OneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'

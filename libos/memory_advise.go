@@ -110,6 +110,9 @@ func (p *Process) populateAdvice(start, end uint64, advice int) errno {
 		access = ProtWrite
 	}
 	for start < end && p.end == nil {
+		if r := p.mem.regions.at(start); r != nil && r.prot&access == 0 {
+			return syscall.EINVAL // it asks for the right itself, not what the processor makes of the others
+		}
 		switch p.touch(start, access, end-start) {
 		case touchMapErr:
 			return syscall.ENOMEM

@@ -257,6 +257,37 @@ static void test_madvise(void)
 	say("forty maps of 64 pages were zero");
 }
 
+// What MADV_POPULATE_* asks for is the right itself: pages that can be written
+// can be read on amd64, but not populated for reading.
+static void test_populate(void)
+{
+	static const int prots[] = {PROT_NONE, PROT_READ, PROT_WRITE, RW, PROT_EXEC};
+	say("# populate");
+	for (unsigned i = 0; i < sizeof prots / sizeof *prots; i++) {
+		char *p = mmap(0, 2 * PAGE, prots[i], ANON, -1, 0);
+		must(p != MAP_FAILED);
+		say("protection %d", prots[i]);
+		TRY(madvise(p, 2 * PAGE, 22 /* MADV_POPULATE_READ */));
+		TRY(madvise(p, 2 * PAGE, 23 /* MADV_POPULATE_WRITE */));
+		must(munmap(p, 2 * PAGE) == 0);
+	}
+}
+
+static void test_mincore(void)
+{
+	say("# mincore");
+	char *p = pages(4);
+	unsigned char present[4];
+	TRY(mincore(p, 4 * PAGE, present));
+	say("fresh: %d %d %d %d", present[0] & 1, present[1] & 1, present[2] & 1, present[3] & 1);
+	p[0] = p[2 * PAGE] = 1;
+	TRY(mincore(p, 4 * PAGE, present));
+	say("touched: %d %d %d %d", present[0] & 1, present[1] & 1, present[2] & 1, present[3] & 1);
+	must(madvise(p, 4 * PAGE, MADV_DONTNEED) == 0);
+	TRY(mincore(p, 4 * PAGE, present));
+	say("given back: %d %d %d %d", present[0] & 1, present[1] & 1, present[2] & 1, present[3] & 1);
+}
+
 // The last page of the program's data: what the file has behind the data is
 // cleared at the start, and there again when the page is read anew
 // (load_elf_binary and padzero of fs/binfmt_elf.c).
@@ -390,6 +421,8 @@ int main(void)
 	test_mprotect();
 	test_mremap();
 	test_madvise();
+	test_populate();
+	test_mincore();
 	test_data_page();
 	test_files();
 	test_malloc();

@@ -18,7 +18,7 @@ func execute(args []string, s cli.Streams) int {
 	// A run starts within a millisecond or two: what only help and typing errors
 	// need stays out of it.
 	if len(args) == 0 || args[0] != "run" {
-		listAll(root)
+		listAll(root, s)
 	}
 	return cli.Execute(root, args, s, statusOf)
 }
@@ -44,7 +44,7 @@ and /tmp, and nothing else.`
 }
 
 // listAll makes root the whole command: with the verbs of the other program.
-func listAll(root *cobra.Command) {
+func listAll(root *cobra.Command, s cli.Streams) {
 	for _, verb := range root.Commands() {
 		if verb.Name() == "run" || verb.Name() == "doctor" {
 			verb.GroupID = cli.GroupCells
@@ -52,4 +52,5 @@ func listAll(root *cobra.Command) {
 	}
 	cli.AddGroups(root)
 	cli.AddGround(root)
+	root.AddCommand(cli.NewVersion(s))
 }

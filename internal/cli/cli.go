@@ -15,7 +15,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime/debug"
 	"strings"
 	"unicode"
 
@@ -107,7 +106,7 @@ func NewRoot(s Streams, short string) *cobra.Command {
 	root := &cobra.Command{
 		Use:                        "spaceos",
 		Short:                      short,
-		Version:                    version(),
+		Version:                    readBuild().Version,
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,
 		SilenceUsage:               true,
@@ -119,7 +118,7 @@ func NewRoot(s Streams, short string) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetVersionTemplate("spaceos {{.Version}}\n")
+	root.SetVersionTemplate(versionLine("{{.Version}}"))
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
@@ -191,25 +190,4 @@ func StatusOf(cmd *cobra.Command, err error) int {
 		return StatusUsage
 	}
 	return StatusFailed
-}
-
-// version is what the build recorded of the source.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	rev, dirty := "", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision" && len(s.Value) >= 12:
-			rev = s.Value[:12]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "+changes"
-		}
-	}
-	if rev == "" {
-		return "development"
-	}
-	return rev + dirty
 }

@@ -21,12 +21,16 @@ type build struct {
 
 // readBuild is what the build recorded of the source.
 func readBuild() build {
-	b := build{Version: "unknown", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return b
+		info = &debug.BuildInfo{}
 	}
-	for _, s := range info.Settings {
+	return buildOf(info.Settings)
+}
+
+func buildOf(settings []debug.BuildSetting) build {
+	b := build{Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	for _, s := range settings {
 		switch s.Key {
 		case "vcs.revision":
 			b.Commit = s.Value

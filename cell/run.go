@@ -72,6 +72,9 @@ func (o *owner) run(ctx context.Context) error {
 	if o.spec.Sealed == nil {
 		defer o.program.Close()
 	}
+	if err := o.spec.checkApart(); err != nil {
+		return err
+	}
 	if err := o.checkOut(); err != nil {
 		return err
 	}

@@ -259,6 +259,13 @@ func badFolders() []badInput {
 			p.write("out/old", []byte("precious"))
 			return dir
 		}), 125, `the output folder $D/out is not empty (it holds "old"): empty it, or give another --out`},
+		{"--data is --in", func(p place) []string {
+			dir := p.mkdir("both", 0o755)
+			return []string{"--data", dir, "--in", dir, guest("ends"), "exit", "0"}
+		}, 125, "--data $D/both and --in $D/both are the same folder, and the program may write to /data: give --data a folder of its own"},
+		{"--out inside --in", func(p place) []string {
+			return []string{"--in", p.mkdir("in", 0o755), "--out", p.mkdir("in/out", 0o755), guest("ends"), "exit", "0"}
+		}, 125, "--out $D/in/out lies inside --in $D/in, and the program may write to /out: give --out a folder of its own, apart from the others"},
 		{"--report in no folder", with("report", func(p place) string { return p.path("none/report.json") }), 125,
 			"the report cannot be written to $D/none/report.json (no such file or directory): give --report a path in a folder that exists and is writable"},
 		{"--report a folder", with("report", func(p place) string { return p.mkdir("folder", 0o755) }), 125,

@@ -41,7 +41,8 @@ of a day, are shown and not held. Only what the image names is read, and checked
 spaceos verify also finds what else lies in its folder.
 
 The program sees itself as /app/NAME, the folders given below, an empty /tmp,
-and the standard streams; it inherits nothing else. The exit status is the
+and the standard streams; it inherits nothing else. What it may write (--out,
+--data) must not be, hold or lie in another folder given. The exit status is the
 program's; 128+N if signal N killed it; 127: no such program; 126: it cannot
 run; 125: wrong use or our own failure; 124: --timeout; 152: --cpu-time;
 137: out of memory. The first SIGINT or SIGTERM goes to the program, the

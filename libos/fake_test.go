@@ -24,6 +24,8 @@ type fakeMachine struct {
 	misuse   []string
 	maps     int // calls of Map
 	hugeMaps int
+
+	moveNeeds uint64 // bytes that must be free for Move
 }
 
 type fakePage struct {
@@ -112,6 +114,9 @@ func (m *fakeMachine) Unmap(addr, length uint64) error {
 
 func (m *fakeMachine) Move(from, to, length uint64) error {
 	m.aligned("Move", from, to, length)
+	if m.used()+m.moveNeeds > m.limit {
+		return ErrOutOfMemory
+	}
 	moved := map[uint64]*fakePage{}
 	m.each(from, length, func(a uint64, p *fakePage) { moved[a-from+to] = p; delete(m.pages, a) })
 	for a, p := range moved {

@@ -94,7 +94,19 @@ func (f *openFile) seekable() bool {
 
 // ask puts a request to the world. /tmp may grow into what the memory limit
 // leaves beside the guest's frames; what it holds afterwards counts as memory.
+// Frames that were backed in vain stand in nobody's way.
 func (p *Process) ask(r world.Request) world.Response {
+	resp := p.request(r)
+	full := resp.Errno == unix.ENOSPC || r.Op == world.OpGrow && resp.Errno == 0 && resp.Size < r.Size
+	if full && p.reclaim() {
+		if more := p.request(r); more.Errno == 0 {
+			return more
+		}
+	}
+	return resp
+}
+
+func (p *Process) request(r world.Request) world.Response {
 	left := int64(p.cfg.Meter.Limit()) - int64(p.cfg.Meter.Backed())
 	r.Scratch = max(left+p.files.scratch, 0)
 	if p.cfg.Clock.Frozen() {

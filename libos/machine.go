@@ -23,6 +23,7 @@ const (
 	BackLazily Backing = iota // the host finds a page when it is touched
 	BackNow                   // all pages at once, which count as touched: for a guest that is about to
 	BackHuge                  // with huge pages, if the host has them
+	BackAhead                 // lazily, and only if that takes few page tables, which never come back
 )
 
 // PageSize is the unit of every mapping.

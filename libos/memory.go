@@ -10,8 +10,10 @@ import (
 const (
 	minChunk = 64 << 10
 	maxChunk = 1 << 20
-	// wholeLength is the largest anonymous region that one fault backs whole.
-	wholeLength = 1 << 20
+	// wholeLength is the largest anonymous region that is backed whole, ahead or
+	// by one fault: beyond it, faults that back at once what comes in order cost
+	// less than the host's page by page.
+	wholeLength = 512 << 10
 	// hugeLength is the smallest anonymous region that gets huge pages unasked.
 	hugeLength = 4 << 20
 )
@@ -101,12 +103,12 @@ func (p *Process) back(r *region, page, length uint64) touchResult {
 		return result
 	}
 	how := BackLazily
-	if page == r.next && r.file == nil {
+	if page == r.next && r.file == nil && p.cfg.Memory.Touched(page-PageSize) {
 		how = BackNow // the guest goes through its memory in order
 	}
 	err := p.cfg.Memory.Map(start, end-start, r.prot, how)
 	if errors.Is(err, ErrOutOfMemory) {
-		p.cfg.Memory.Reclaim(func(addr, length uint64) { p.mem.backed.remove(addr, addr+length) })
+		p.reclaim()
 		start, end = page, page+PageSize
 		err = p.cfg.Memory.Map(start, end-start, r.prot, BackLazily)
 	}
@@ -137,11 +139,21 @@ func (p *Process) expect(start uint64) {
 		return
 	}
 	from, to, _ := p.chunkAround(r, start, 0)
-	if p.cfg.Memory.Map(from, to-from, r.prot, BackLazily) != nil {
+	if p.cfg.Memory.Map(from, to-from, r.prot, BackAhead) != nil {
 		return
 	}
 	p.mem.backed.add(from, to)
-	r.next, r.run = to, to-from
+	r.next, r.run = to, 0
+}
+
+// reclaim takes back all memory that was backed in vain, and says whether there
+// was any.
+func (p *Process) reclaim() (any bool) {
+	p.cfg.Memory.Reclaim(func(addr, length uint64) {
+		p.mem.backed.remove(addr, addr+length)
+		any = true
+	})
+	return any
 }
 
 // backHuge backs the aligned 2 MiB around page at once where the policy allows
@@ -170,13 +182,14 @@ func (p *Process) backHuge(r *region, page uint64) bool {
 // region, file or pages that are there already end it.
 func (p *Process) chunkAround(r *region, page, length uint64) (start, end uint64, result touchResult) {
 	low, high := page&^(minChunk-1), page&^(minChunk-1)+minChunk
-	if r.file == nil && r.flags&regionStack == 0 && r.length() <= wholeLength {
-		low, high = r.start, r.end
-	} else if page == r.next {
+	switch {
+	case page == r.next:
 		// Half of what came in sequence: what is backed in vain is at most a
 		// third of it.
 		ahead := min(max(r.run/2&^(minChunk-1), minChunk), maxChunk)
 		low, high = page, page+ahead
+	case r.file == nil && r.flags&regionStack == 0 && r.length() <= wholeLength:
+		low, high = r.start, r.end
 	}
 	high = max(high, page+min(length, maxChunk))
 	high = (min(high, r.end) + PageSize - 1) &^ (PageSize - 1)

@@ -266,7 +266,11 @@ func (p *Process) move(r *region, m remapping) (uint64, errno) {
 	}
 	length := min(m.old, m.size)
 	if p.mem.backed.any(m.addr, m.addr+length) {
-		switch err := p.cfg.Memory.Move(m.addr, m.to, length); {
+		err := p.cfg.Memory.Move(m.addr, m.to, length)
+		if errors.Is(err, ErrOutOfMemory) && p.reclaim() {
+			err = p.cfg.Memory.Move(m.addr, m.to, length)
+		}
+		switch {
 		case errors.Is(err, ErrOutOfMemory):
 			return 0, syscall.ENOMEM
 		case err != nil:

@@ -255,9 +255,9 @@ func TestFreshSmallMemoryNeedsNoFault(t *testing.T) {
 		length, prot uint64
 		want         int // calls of Map for touching every page
 	}{
-		"1 MiB":                 {1 << 20, 3, 0},
+		"512 KiB":               {512 << 10, 3, 0},
 		"a page":                {PageSize, 3, 0},
-		"more than 1 MiB":       {1<<20 + PageSize, 3, 9},
+		"more than 512 KiB":     {512<<10 + PageSize, 3, 7},
 		"nothing to be written": {PageSize, unix.PROT_READ, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -297,4 +297,48 @@ func TestNoRoomForFreshMemoryIsNoError(t *testing.T) {
 		t.Errorf("a mapping that does not fit yet ends the program: %+v", g.p.end)
 	}
 	g.healthy()
+}
+
+// What is backed ahead is nobody's loss: whoever needs the room gets it.
+func TestMemoryBackedAheadMakesRoom(t *testing.T) {
+	const limit, small, n = 4 << 20, 512 << 10, 100 // far more than there is
+	regions := func(g *guest) (addrs [n]uint64) {
+		for i := range addrs {
+			addrs[i] = g.must("mmap", 0, small, 3, anonymous, ^uint64(0), 0)
+			g.must("mmap", 0, PageSize, 0, anonymous, ^uint64(0), 0) // keeps them apart
+		}
+		return addrs
+	}
+	for name, use := range map[string]func(g *guest, addrs [n]uint64){
+		"for two pages of each region": func(g *guest, addrs [n]uint64) {
+			for _, a := range addrs {
+				g.poke(a, []byte{1})
+				g.poke(a+PageSize, []byte{1})
+			}
+		},
+		"for the tables of a move": func(g *guest, addrs [n]uint64) {
+			g.poke(addrs[0], []byte{1})
+			g.m.moveNeeds = limit / 2
+			g.must("mremap", addrs[0], small, small, unix.MREMAP_MAYMOVE|unix.MREMAP_FIXED, 1<<40)
+		},
+		"for a file in /tmp": func(g *guest, addrs [n]uint64) {
+			g.poke(addrs[0], []byte("/tmp/f\x00"))
+			fd := g.must("open", addrs[0], unix.O_CREAT|unix.O_RDWR, 0600)
+			g.must("ftruncate", fd, limit/2)
+			const size = 1 << 20
+			if got := g.must("pwrite64", fd, addrs[1], small/2, limit/2+size); got != small/2 {
+				g.t.Errorf("a write wrote %d bytes, want %d", got, small/2)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := bare(t, nil)
+			g.m.limit = limit
+			use(g, regions(g))
+			if g.p.end != nil {
+				t.Errorf("the program has ended: %+v", g.p.end)
+			}
+			g.healthy()
+		})
+	}
 }

@@ -47,7 +47,12 @@ const (
 	Lazily Backing = iota // the host finds a page when it is touched
 	Now                   // all pages at once; they count as touched
 	Huge                  // with huge pages, if the host has them
+	Ahead                 // lazily, and only if that takes few page tables, which never come back
 )
+
+// aheadTables is the part of the limit that page tables may have before Ahead
+// adds none: whoever touches nothing there would have no use for them.
+const aheadTables = 32
 
 // Map gives [addr, addr+length), of which nothing is mapped, frames that read
 // as zero. For Huge, addr and length are multiples of 2 MiB.
@@ -83,6 +88,9 @@ func (m *Machine) fits(addr, length uint64, how Backing) bool {
 	tables := m.tables.missing(addr, length, 0)
 	if how == Huge {
 		tables += length / hugeSize
+	}
+	if how == Ahead && tables > 0 && m.tables.used+tables*PageSize > m.limit/aheadTables {
+		return false
 	}
 	return m.tablesFit(tables, length)
 }

@@ -259,6 +259,25 @@ func TestMemoryLimitIsExact(t *testing.T) {
 	}
 }
 
+func TestWhatIsMappedAheadTakesFewTables(t *testing.T) {
+	m, _ := newMachine(t, 4<<20)
+	mapped := 0
+	for at := uint64(1 << 40); at < 1<<40+1000*hugeSize; at += hugeSize {
+		err := m.Map(at, PageSize, Read|Write, Ahead)
+		if errors.Is(err, ErrNoMemory) {
+			continue
+		}
+		must(t, err)
+		mapped++
+	}
+	m.Reclaim(func(_, _ uint64) {})
+	if got := m.Backed(); mapped == 0 || got > m.Limit()/aheadTables {
+		t.Errorf("after %d pages in tables of their own were mapped ahead and taken back, %d bytes are in use, want some pages and at most %d bytes", mapped, got, m.Limit()/aheadTables)
+	}
+	must(t, m.Map(1<<40+1000*hugeSize, PageSize, Read|Write, Lazily))
+	must(t, m.Map(1<<40+1000*hugeSize+PageSize, PageSize, Read|Write, Ahead))
+}
+
 func TestTouchedCountsPages(t *testing.T) {
 	m, c := newMachine(t, 8<<20)
 	before := m.Usage().Touched

@@ -51,7 +51,7 @@ func (*folder) seek(_ *Process, f *openFile, off int64, whence int32) (int64, er
 
 // entries gives the listing from the cursor on, as far as it is here; none at
 // the end. A read from the start lists the folder anew; one at the end needs to
-// ask only when the folder may have been removed since (ask).
+// ask only when the folder may have been removed since (request).
 func (p *Process) entries(f *openFile) ([]world.Entry, errno) {
 	l := &p.files.listing
 	if l.of == f && f.pos >= l.end && l.end > 0 {

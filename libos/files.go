@@ -117,7 +117,7 @@ func (p *Process) request(r world.Request) world.Response {
 		return resp
 	}
 	if r.Op == world.OpRmdir || r.Op == world.OpRename {
-		p.files.listing.end = 0
+		p.files.listing = listingPage{} // of a folder that may be gone
 	}
 	p.files.epoch = resp.Epoch
 	if resp.Scratch != p.files.scratch {

@@ -272,6 +272,13 @@ static void test_listing(void)
 	TRY(openat(fd, "x", O_CREAT | O_WRONLY, 0600));
 	TRY(mkdirat(fd, "x", 0700));
 	close(fd);
+	// Nor does one that was listed in part.
+	must(mkdir("/tmp/gone", 0755) == 0);
+	fd = open("/tmp/gone", O_RDONLY);
+	must(syscall(SYS_getdents64, fd, buffer, 24) == 24);
+	must(rmdir("/tmp/gone") == 0);
+	TRY(syscall(SYS_getdents64, fd, buffer, 2048));
+	close(fd);
 	close(file);
 }
 

@@ -68,13 +68,13 @@ func (v *Verifier) Target(path string) (Piece, error) {
 // Revoked gives ErrRevoked for a digest that may not run any more: for all, by
 // the charter, or for one tenant, by itself.
 func (v *Verifier) Revoked(tenant string, image spaceos.Digest) error {
-	for _, name := range []string{charterName, tenantPrefix + tenant} {
+	for by, name := range []string{charterName, tenantPrefix + tenant} {
 		d, err := v.trusted(name)
 		if err != nil {
 			return err
 		}
 		if slices.Contains(d.revoked, image) {
-			return fmt.Errorf("%v is %w by %s", image, ErrRevoked, name)
+			return fmt.Errorf("%v is %w by %s", image, ErrRevoked, []string{"the operator, for all", "its tenant " + tenant}[by])
 		}
 	}
 	return nil

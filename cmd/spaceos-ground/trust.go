@@ -99,6 +99,23 @@ func waits(s cli.Streams, r *repository.Repository) error {
 	return err
 }
 
+// next says what is to do after a verb that signed something and did not
+// publish it; a plan counts at once.
+func next(s cli.Streams, r *repository.Repository, signed []repository.Progress) error {
+	if !slices.ContainsFunc(signed, func(p repository.Progress) bool { return !strings.HasPrefix(p.Role, "plan-") }) {
+		return nil
+	}
+	if err := waits(s, r); err != nil {
+		return err
+	}
+	names, err := r.Stale()
+	for _, name := range names {
+		fmt.Fprintf(s.Out, "to do    %s must be signed by its new keys: spaceos trust sign --role %s\n", name, name)
+	}
+	fmt.Fprintf(s.Out, "next     spaceos trust publish --repo %s --key SNAPSHOT.key,TIMESTAMP.key: nothing changes on board before\n", filepath.Clean(r.Dir()))
+	return err
+}
+
 // newTrustInit makes a repository.
 func newTrustInit(s cli.Streams, ring *keyring) *cobra.Command {
 	var keysDir string
@@ -189,8 +206,12 @@ func makeRepository(s cli.Streams, ring *keyring, dir, keysDir string, roles rep
 			return err
 		}
 		say(s, published)
+		_, err = fmt.Fprintf(s.Out, `%[1]s is ready; all trust begins at %[1]s/metadata/1.root.json, for each spacecraft and tenant. Next:
+  spaceos trust add-tenant NAME --pub NAME.pub --repo %[1]s --key TARGETS.key
+`, filepath.Clean(dir))
+		return err
 	}
-	return nil
+	return next(s, repo, progress)
 }
 
 // newKeys are keys that one command made.

@@ -85,11 +85,13 @@ ROLE), and publish.`,
 			if err != nil {
 				return err
 			}
-			progress, err := r.Rotate(args[0], change, signers...)
-			if err == nil {
-				say(s, []repository.Progress{progress})
+			p, err := r.Rotate(args[0], change, signers...)
+			if err != nil {
+				return err
 			}
-			return err
+			progress := []repository.Progress{p}
+			say(s, progress)
+			return next(s, r, progress)
 		},
 	}
 	cmd.Flags().StringSliceVar(&add, "add", nil, "public key `FILES` that the role gets")

@@ -55,10 +55,10 @@ another grant, whole: limits and services that you do not name are the default.`
 				progress, err = r.AddTenant(args[0], t, repository.RoleKeys{Keys: who, Threshold: threshold}, signers...)
 			}
 			say(s, progress)
-			if err == nil {
-				err = waits(s, r)
+			if err != nil {
+				return err
 			}
-			return err
+			return next(s, r, progress)
 		},
 	}
 	cmd.Flags().StringSliceVar(&pubs, "pub", nil, "the tenant's public key `FILES`")
@@ -106,7 +106,10 @@ the keys of a role have changed, that signs its document anew.`,
 				if tenant, ok := strings.CutPrefix(role, "tenant-"); ok && err == nil {
 					send(s, progress[0], filepath.Join(repo, "targets", "tenant", tenant))
 				}
-				return err
+				if err != nil {
+					return err
+				}
+				return next(s, r, progress)
 			}
 			signed, err := tenantsImage(args[0], tenant)
 			if err != nil {
@@ -120,7 +123,7 @@ the keys of a role have changed, that signs its document anew.`,
 			if err == nil {
 				say(s, []repository.Progress{progress})
 				send(s, progress, r.ImageFile(signed))
-				err = waits(s, r)
+				err = next(s, r, []repository.Progress{progress})
 			}
 			return err
 		},
@@ -210,7 +213,10 @@ role's threshold; else use spaceos trust rotate.`,
 				progress, err = revokeImage(r, args[0], tenant, signers)
 			}
 			say(s, progress)
-			return err
+			if err != nil {
+				return err
+			}
+			return next(s, r, progress)
 		},
 	}
 	cmd.Flags().StringVar(&tenant, "tenant", "", "revoke as this tenant, by `NAME`")

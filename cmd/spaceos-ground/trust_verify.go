@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,6 +101,33 @@ func (j *judge) admits(v *trust.Verifier, img *image.Image) (string, *trust.Run,
 	return fmt.Sprintf("%s of tenant %s may run on %s, with a lease of %v memory and %v of processor time a run", img.Name(), m.Tenant, j.spacecraft, lease.Limits.Memory, lease.Limits.CPUTime), &lease, nil
 }
 
+// unpublished says why what is published does not hold an image: its tenant
+// signed it and that is not published, or it did not. For other refusals it is
+// the refusal itself.
+func unpublished(repo string, v *trust.Verifier, img *image.Image, refused error) error {
+	m := img.Manifest
+	_, err := v.Target("tenant/" + m.Tenant + "/" + m.Name + "_" + m.Version)
+	if !errors.Is(err, trust.ErrRefused) || errors.Is(refused, trust.ErrRevoked) {
+		return refused
+	}
+	r, err := repository.Open(repo, repository.Options{})
+	if err != nil {
+		return refused
+	}
+	status, err := r.Status()
+	if err != nil {
+		return refused
+	}
+	at := slices.IndexFunc(status.Tenants, func(t repository.TenantStatus) bool { return t.Name == m.Tenant })
+	switch {
+	case at < 0:
+		return fmt.Errorf("%s: %w: %s has no tenant %s; the operator lets it in with spaceos trust add-tenant %[4]s", img.Name(), trust.ErrRefused, repo, m.Tenant)
+	case status.Tenants[at].Images[m.Name+" "+m.Version] == img.Digest.String():
+		return fmt.Errorf("%s: %w: it is signed by tenant %s, but that is not published yet; spaceos trust status --repo %s says what is to do", img.Name(), trust.ErrRefused, m.Tenant, repo)
+	}
+	return fmt.Errorf("%s: %w: tenant %s has not signed it; it does with spaceos trust sign IMAGE --tenant %[3]s", img.Name(), trust.ErrRefused, m.Tenant)
+}
+
 // newTrustVerify checks a repository by the flight verifier.
 func newTrustVerify(s cli.Streams) *cobra.Command {
 	var j judge
@@ -130,21 +158,42 @@ ceiling.`,
 				if err == nil && len(ids) > 0 {
 					fmt.Fprintf(s.Out, "and so are the plans of %s\n", strings.Join(ids, ", "))
 				}
-				return err
+				if err != nil {
+					return err
+				}
+				return warn(s, args[0])
 			}
 			img, err := verified(args[1])
 			if err != nil {
 				return err
 			}
 			sentence, _, err := j.admits(v, img)
-			if err == nil {
-				fmt.Fprintln(s.Out, sentence)
+			if err != nil {
+				return unpublished(args[0], v, img, err)
 			}
-			return err
+			fmt.Fprintln(s.Out, sentence)
+			return nil
 		},
 	}
 	j.flags(cmd)
 	return cmd
+}
+
+// warn prints what is to do in a repository that is as it should be: what waits,
+// and plans that name what is revoked.
+func warn(s cli.Streams, repo string) error {
+	r, err := repository.Open(repo, repository.Options{})
+	if err != nil {
+		return err
+	}
+	status, err := r.Status()
+	if err != nil {
+		return err
+	}
+	for _, todo := range status.Todo {
+		fmt.Fprintf(s.Out, "to do: %s\n", todo)
+	}
+	return nil
 }
 
 // heldVersions lists what is trusted.

@@ -105,7 +105,7 @@ func (v *verification) trust(img *image.Image, repo string, j *judge, say func(f
 	}
 	sentence, lease, err := j.admits(held, img)
 	if err != nil {
-		return v.failed(question, err)
+		return v.failed(question, unpublished(repo, held, img, err))
 	}
 	if lease != nil {
 		v.Lease = limitNumbers(lease.Limits)

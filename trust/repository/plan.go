@@ -56,7 +56,7 @@ func (s *set) lease(run *Run) error {
 	path := Image{Tenant: run.Tenant, Payload: run.Payload, Version: run.Version}.path()
 	p, signed := d.targets[path]
 	if !signed {
-		return fmt.Errorf("%w: %s has not signed %s %s; it signed %v", ErrRepository, run.Tenant, run.Payload, run.Version, sortedKeys(d.targets))
+		return fmt.Errorf("%w: %s has not signed %s %s, or it is not published; what is: %s", ErrRepository, run.Tenant, run.Payload, run.Version, d.images(run.Tenant))
 	}
 	if run.Image == (spaceos.Digest{}) {
 		run.Image = p.digest

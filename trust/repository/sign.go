@@ -174,6 +174,9 @@ func (r *Repository) Rotate(name string, c Change, keys ...*Key) (Progress, erro
 		if err != nil {
 			return Progress{}, err
 		}
+		if err := r.oneHolder(name, c.Add); err != nil {
+			return Progress{}, err
+		}
 		if err := c.apply(delegation); err != nil {
 			return Progress{}, err
 		}
@@ -197,7 +200,27 @@ func (r *Repository) Rotate(name string, c Change, keys ...*Key) (Progress, erro
 	if root.head, err = r.next(Root, rootLife); err != nil {
 		return Progress{}, err
 	}
+	if err := r.oneHolder(name, c.Add); err != nil {
+		return Progress{}, err
+	}
 	return r.put(Root, root.head, root.value(), keys)
+}
+
+// oneHolder refuses a tenant's key for a role of the operator's, and the other
+// way round: what one signs must not pass for the other's.
+func (r *Repository) oneHolder(name string, keys []PublicKey) error {
+	for _, k := range keys {
+		roles, err := r.KeyRoles(k)
+		if err != nil {
+			return err
+		}
+		for _, held := range roles {
+			if strings.HasPrefix(held, tenantPrefix) != strings.HasPrefix(name, tenantPrefix) {
+				return fmt.Errorf("%w: key %s is held by %s, so it cannot be a key of %s, too; make another with spaceos trust key", ErrKey, k.Short(), held, name)
+			}
+		}
+	}
+	return nil
 }
 
 // KeyRoles names the roles that a key may sign for.

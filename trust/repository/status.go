@@ -135,6 +135,39 @@ func (r *Repository) roleStatus(name string) (RoleStatus, error) {
 	return s, nil
 }
 
+// imageName is "PAYLOAD VERSION" for the path of a tenant's image.
+func imageName(tenant, path string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(path, "tenant/"+tenant+"/"), "_", " ")
+}
+
+// images names what a tenant's document signs, for an error.
+func (d *targetsDoc) images(tenant string) string {
+	var names []string
+	for _, path := range sortedKeys(d.targets) {
+		names = append(names, imageName(tenant, path))
+	}
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return strings.Join(names, ", ")
+}
+
+// Stale names the roles whose whole documents lack signatures of the keys that
+// the roles have now, as Sign takes them. Publish renews snapshot and timestamp
+// by itself, so they are not among them.
+func (r *Repository) Stale() (names []string, err error) {
+	s, err := r.Status()
+	if err != nil {
+		return nil, err
+	}
+	for _, role := range s.Roles {
+		if role.State == "stale" && role.Role != Snapshot && role.Role != Timestamp {
+			names = append(names, role.Role)
+		}
+	}
+	return names, nil
+}
+
 func (r *Repository) addTenants(s *Status) error {
 	_, c, err := r.targets()
 	if err != nil {
@@ -154,7 +187,7 @@ func (r *Repository) addTenants(s *Status) error {
 			return err
 		}
 		for path, p := range d.targets {
-			t.Images[strings.ReplaceAll(strings.TrimPrefix(path, "tenant/"+name+"/"), "_", " ")] = p.digest.String()
+			t.Images[imageName(name, path)] = p.digest.String()
 		}
 		for _, digest := range d.revoked {
 			t.Revoked = append(t.Revoked, digest.String())

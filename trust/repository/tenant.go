@@ -38,6 +38,9 @@ func (r *Repository) AddTenant(name string, t Tenant, who RoleKeys, keys ...*Key
 		}
 		return nil, fmt.Errorf("%w: there is a tenant %s already; change its keys with spaceos trust rotate tenant-%s", ErrRepository, name, name)
 	}
+	if err := r.oneHolder(delegation.name, who.Keys); err != nil {
+		return nil, err
+	}
 	charter.tenants[name] = t
 	return r.admit(delegation, targets, charter, keys)
 }

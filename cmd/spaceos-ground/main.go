@@ -29,7 +29,6 @@ func newRootWith(s cli.Streams, protection repository.Protection) *cobra.Command
 	root.Long = `The part of spaceos that stays on the ground: it makes sealed images, ships them
 and keeps the trust in them. It lies beside spaceos, which starts it: type
 "spaceos seal", not "spaceos-ground seal".`
-	cli.AddGroups(root)
 	verbs := []*cobra.Command{ // each owns a file; cli.GroundVerbs says its group and its line of help
 		newSeal(s),
 		newInspect(s),
@@ -50,6 +49,7 @@ and keeps the trust in them. It lies beside spaceos, which starts it: type
 		}
 	}
 	root.AddCommand(verbs...)
+	cli.AddGroups(root)
 	root.AddCommand(cli.NewCompletion(s))
 	return root
 }

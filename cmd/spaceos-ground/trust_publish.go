@@ -110,6 +110,13 @@ func newTrustStatus(s cli.Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say who signs what, what is signed, and what is missing",
+		Long: `Say who signs what, what is signed, and what is missing: each role's newest
+document and keys, each tenant's ceiling, images and revocations, and what is to
+do. A document is whole, or waiting for signatures, or stale (signed by keys that
+the role does not have any more), or damaged.
+
+It reads the folder as it lies there. Whether a spacecraft would believe it, from
+a root document that you trust, says spaceos trust verify.`,
 		Example: `  spaceos trust status --repo fleet
   spaceos trust status --repo fleet --json`,
 		Args: cli.ExactArgs(),

@@ -50,7 +50,7 @@ func listAll(root *cobra.Command, s cli.Streams) {
 			verb.GroupID = cli.GroupCells
 		}
 	}
-	cli.AddGroups(root)
 	cli.AddGround(root)
+	cli.AddGroups(root)
 	root.AddCommand(cli.NewVersion(s))
 }

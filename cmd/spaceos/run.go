@@ -24,7 +24,7 @@ type runFlags struct {
 	seed, clock, report, hugePages string
 	envs                           []string
 	quiet                          bool
-	given                          func(flag string) bool
+	given, known                   func(flag string) bool
 }
 
 func newRun(s cli.Streams) *cobra.Command {
@@ -37,8 +37,9 @@ A sealed image (a folder, or a tar) runs with its own limits, arguments and
 environment, with the calls that it asks for and no others; flags can only lower
 its limits. What it asked for and used is printed afterwards, on standard error,
 unless --quiet is given. Its products-per-day and log-rate, which are over all runs
-of a day, are shown and not held. Only what the image names is read, and checked:
-spaceos verify also finds what else lies in its folder.
+of a day, are shown and not held. Only what the image names is read, and checked
+for damage, not for signatures: spaceos verify --trust checks those, and finds what
+else lies in its folder.
 
 The program sees itself as /app/NAME, the folders given below, an empty /tmp,
 and the standard streams; it inherits nothing else. What it may write (--out,
@@ -82,7 +83,7 @@ second kills it.`,
 
 func (f *runFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	f.given = flags.Changed
+	f.given, f.known = flags.Changed, func(flag string) bool { return flags.Lookup(flag) != nil }
 	flags.SetInterspersed(false) // flags behind the program are the program's
 	flags.SortFlags = false
 	flags.StringVar(&f.spec.In, "in", "", "folder that the program reads as /in")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -124,6 +125,10 @@ func (f *runFlags) seal(s *sealed) error {
 		}
 	}
 	if len(f.spec.Args) > 0 {
+		flag, _, _ := strings.Cut(strings.TrimPrefix(f.spec.Args[0], "--"), "=")
+		if strings.HasPrefix(f.spec.Args[0], "--") && f.known(flag) {
+			return fmt.Errorf("--%s stands behind the image: flags of run stand before it, as in spaceos run --%[1]s ... IMAGE", flag)
+		}
 		return fmt.Errorf("%q: a sealed image has its own arguments; seal another to change them", f.spec.Args[0])
 	}
 	l := &m.Limits

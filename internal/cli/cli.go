@@ -138,12 +138,14 @@ func NewGroup(use, short, long string, verbs ...*cobra.Command) *cobra.Command {
 		Long:                       long,
 		SuggestionsMinimumDistance: 2,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 || args[0] == "help" {
 				return nil
 			}
 			return unknownName(cmd, "command", args[0])
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return helpAbout(cmd, args[min(1, len(args)):]) // behind "help"
+		},
 	}
 	group.AddCommand(verbs...)
 	return group
@@ -153,6 +155,9 @@ func NewGroup(use, short, long string, verbs ...*cobra.Command) *cobra.Command {
 // for errors that are no ExitError.
 func Execute(root *cobra.Command, args []string, s Streams, statusOf func(*cobra.Command, error) int) int {
 	root.SetArgs(args)
+	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		plainUsage(root)
+	}
 	cmd, err := root.ExecuteC()
 	if err == nil {
 		if err := lost(s.Out); err != nil {

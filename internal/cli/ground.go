@@ -23,14 +23,19 @@ const (
 	GroupTrust  = "trust"
 )
 
-// AddGroups gives the root the groups, in the order of the help.
+// AddGroups gives the root the groups that its verbs are in, in the order of the
+// help.
 func AddGroups(root *cobra.Command) {
-	root.AddGroup(
-		&cobra.Group{ID: GroupCells, Title: "Run payloads:"},
-		&cobra.Group{ID: GroupImages, Title: "Make and look at sealed images:"},
-		&cobra.Group{ID: GroupShip, Title: "Ship them:"},
-		&cobra.Group{ID: GroupTrust, Title: "Say what may run where:"},
-	)
+	for _, group := range []*cobra.Group{
+		{ID: GroupCells, Title: "Run payloads:"},
+		{ID: GroupImages, Title: "Make and look at sealed images:"},
+		{ID: GroupShip, Title: "Ship them:"},
+		{ID: GroupTrust, Title: "Say what may run where:"},
+	} {
+		if slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.GroupID == group.ID }) {
+			root.AddGroup(group)
+		}
+	}
 }
 
 // A Verb is one of the ground program's, as the help of spaceos lists it.

@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // newHelp shows the help of a command, as --help does.
@@ -10,16 +14,7 @@ func newHelp() *cobra.Command {
 		Use:   "help [COMMAND]",
 		Short: "Say how a command is used",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			about, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 && !about.DisableFlagParsing {
-				return unknownName(cmd.Root(), "help about", args[0])
-			}
-			if about.DisableFlagParsing { // its help is elsewhere
-				return about.RunE(about, append(rest, "--help"))
-			}
-			about.InitDefaultHelpFlag()
-			about.InitDefaultVersionFlag()
-			return about.Help()
+			return helpAbout(cmd.Root(), args)
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 			for _, c := range cmd.Root().Commands() {
@@ -29,6 +24,32 @@ func newHelp() *cobra.Command {
 			}
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
+	}
+}
+
+// helpAbout shows the help of the command that names lead to, from one above.
+func helpAbout(about *cobra.Command, names []string) error {
+	for i, name := range names {
+		at := slices.IndexFunc(about.Commands(), func(c *cobra.Command) bool { return c.Name() == name })
+		if at < 0 {
+			return unknownName(about, "help about", name)
+		}
+		about = about.Commands()[at]
+		if about.DisableFlagParsing { // its help is elsewhere
+			return HandOver(slices.Concat([]string{"help"}, names[i:]))
+		}
+	}
+	about.InitDefaultHelpFlag()
+	about.InitDefaultVersionFlag()
+	return about.Help()
+}
+
+// plainUsage takes the marks of a value's name (pflag.UnquoteUsage) out of what
+// a shell shows of flags.
+func plainUsage(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") })
+	for _, c := range cmd.Commands() {
+		plainUsage(c)
 	}
 }
 

@@ -270,6 +270,25 @@ func badFolders() []badInput {
 			"the report cannot be written to $D/none/report.json (no such file or directory): give --report a path in a folder that exists and is writable"},
 		{"--report a folder", with("report", func(p place) string { return p.mkdir("folder", 0o755) }), 125,
 			"the report cannot be written to $D/folder, which is a folder: give --report the path of a file"},
+		{"--report the program itself", func(p place) []string {
+			program := p.patch(func(elf []byte) []byte { return elf })
+			return []string{"--report", p.dir + "/./program", program, "exit", "0"}
+		}, 125, "--report $D/./program is what shall run, and the report would replace it: give --report the path of another file"},
+		{"--report inside --in, through a link", func(p place) []string {
+			p.mkdir("in", 0o755)
+			p.mkdir("in/deep", 0o755)
+			if err := os.Symlink("in/deep", p.path("link")); err != nil {
+				p.t.Fatal(err)
+			}
+			return []string{"--in", p.path("in"), "--report", p.path("link/new"), guest("ends"), "exit", "0"}
+		}, 125, "--report $D/link/new lies in --in $D/in, whose files are not the run's to change: give --report a path outside of it"},
+		{"--report inside --app", func(p place) []string {
+			dir := p.mkdir("app", 0o755)
+			return []string{"--app", dir, "--report", p.write("app/model", []byte("precious")), guest("ends"), "exit", "0"}
+		}, 125, "--report $D/app/model lies in --app $D/app, whose files are not the run's to change: give --report a path outside of it"},
+		{"--report on a full device", func(place) []string {
+			return []string{"--report", "/dev/full", guest("ends"), "exit", "0"}
+		}, 125, "the report cannot be written to /dev/full (no space left on device): make room there, or give --report another path"},
 	}
 	for _, flag := range []string{"in", "app", "data"} {
 		list = append(list,

@@ -120,13 +120,62 @@ func (r *reportFile) write(report *cell.Report) error {
 	}
 	text = append(text, '\n')
 	if r.out != nil {
-		_, err := r.out.Write(text)
-		return err
+		if _, err := r.out.Write(text); err != nil {
+			return fmt.Errorf("the report cannot be written to %s (%w): make room there, or give --report another path", r.where(), reason(err))
+		}
+		return nil
 	}
 	if err := r.place(text); err != nil {
 		return fmt.Errorf("the report cannot be written to %s (%w): make room there, or give --report another path", r.path, reason(err))
 	}
 	return nil
+}
+
+// where names the path for an error.
+func (r *reportFile) where() string {
+	if r.path == "-" {
+		return "standard error"
+	}
+	return r.path
+}
+
+// spares refuses a report that would replace the program or the image, or a
+// file in a folder that the program reads.
+func (r *reportFile) spares(target, in, app string) error {
+	if r.path == "" || r.out != nil {
+		return nil
+	}
+	if info, err := os.Stat(r.path); err == nil {
+		if program, err := os.Stat(target); err == nil && os.SameFile(info, program) {
+			return fmt.Errorf("--report %s is what shall run, and the report would replace it: give --report the path of another file", r.path)
+		}
+	}
+	for _, folder := range []struct{ name, path string }{{"the image", target}, {"--in", in}, {"--app", app}} {
+		if info, err := os.Stat(folder.path); err == nil && info.IsDir() && inside(filepath.Dir(r.path), info) {
+			return fmt.Errorf("--report %s lies in %s %s, whose files are not the run's to change: give --report a path outside of it", r.path, folder.name, folder.path)
+		}
+	}
+	return nil
+}
+
+// inside says whether a folder is another one, or lies in it, whatever links
+// lead there.
+func inside(path string, outer os.FileInfo) bool {
+	path, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	for err == nil {
+		info, statErr := os.Stat(path)
+		if statErr == nil && os.SameFile(info, outer) {
+			return true
+		}
+		if path == filepath.Dir(path) {
+			return false
+		}
+		path = filepath.Dir(path)
+	}
+	return false
 }
 
 // reason is an error without the path that it happened at, which is the

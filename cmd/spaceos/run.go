@@ -22,6 +22,7 @@ type runFlags struct {
 	spec                           cell.Spec
 	memory, outLimit, dataLimit    string
 	seed, clock, report, hugePages string
+	target                         string // the program or the image, as named
 	envs                           []string
 	quiet                          bool
 	given, known                   func(flag string) bool
@@ -60,7 +61,7 @@ second kills it.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.spec.Program, f.spec.Args = args[0], args[1:]
+			f.spec.Program, f.spec.Args, f.target = args[0], args[1:], args[0]
 			if err := f.complete(); err != nil {
 				return &cli.UsageError{Err: err}
 			}
@@ -218,6 +219,9 @@ func (f *runFlags) runImage(ctx context.Context, s cli.Streams, path string) err
 // run runs what the Spec says; img is nil for a plain program.
 func (f *runFlags) run(ctx context.Context, s cli.Streams, img *sealed) error {
 	report, err := newReportFile(f.report, s)
+	if err == nil {
+		err = report.spares(f.target, f.spec.In, f.spec.App)
+	}
 	if err != nil {
 		return &cell.Failure{Status: cell.StatusFailure, Err: err}
 	}

@@ -138,9 +138,10 @@ func newTrustVerify(s cli.Streams) *cobra.Command {
 verifier that flies, beginning with the root document that you trust.
 
 Without IMAGE it checks all that is published: signatures, thresholds, versions,
-expiry, who may sign what, and the newest plan of each spacecraft. With one, that its tenant signed it and nobody revoked
-it; with --spacecraft, too, that its plan lists it and manifest <= lease <=
-ceiling.`,
+expiry, who may sign what, and the newest plan of each spacecraft; what is left to
+do, as a plan that lists what was revoked, is named and is no failure. With one,
+that its tenant signed it and nobody revoked it; with --spacecraft, too, that its
+plan lists it and manifest <= lease <= ceiling.`,
 		Example: `  spaceos trust verify --root root.json fleet
   spaceos trust verify --root root.json fleet hello.oci --spacecraft sat-7`,
 		Args: cobra.ArbitraryArgs,

@@ -280,8 +280,9 @@ func badFolders() []badInput {
 			if err := os.Symlink("in/deep", p.path("link")); err != nil {
 				p.t.Fatal(err)
 			}
-			return []string{"--in", p.path("in"), "--report", p.path("link/new"), guest("ends"), "exit", "0"}
-		}, 125, "--report $D/link/new lies in --in $D/in, whose files are not the run's to change: give --report a path outside of it"},
+			p.write("in/deep/frame", []byte("precious"))
+			return []string{"--in", p.path("in"), "--report", p.path("link/frame"), guest("ends"), "exit", "0"}
+		}, 125, "--report $D/link/frame lies in --in $D/in, whose files are not the run's to change: give --report a path outside of it"},
 		{"--report inside --app", func(p place) []string {
 			dir := p.mkdir("app", 0o755)
 			return []string{"--app", dir, "--report", p.write("app/model", []byte("precious")), guest("ends"), "exit", "0"}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -139,23 +140,40 @@ func (r *reportFile) where() string {
 	return r.path
 }
 
-// spares refuses a report that would replace the program or the image, or a
-// file in a folder that the program reads.
+// spares refuses a report that would replace the program, or a file that is no
+// report in a folder that the program reads; in an image there is no place for
+// one more file.
 func (r *reportFile) spares(target, in, app string) error {
 	if r.path == "" || r.out != nil {
 		return nil
 	}
-	if info, err := os.Stat(r.path); err == nil {
-		if program, err := os.Stat(target); err == nil && os.SameFile(info, program) {
-			return fmt.Errorf("--report %s is what shall run, and the report would replace it: give --report the path of another file", r.path)
-		}
+	old, err := os.Stat(r.path)
+	exists := err == nil
+	if program, err := os.Stat(target); exists && err == nil && os.SameFile(old, program) {
+		return fmt.Errorf("--report %s is what shall run, and the report would replace it: give --report the path of another file", r.path)
 	}
 	for _, folder := range []struct{ name, path string }{{"the image", target}, {"--in", in}, {"--app", app}} {
+		if folder.path != target && (!exists || isReport(r.path)) {
+			continue
+		}
 		if info, err := os.Stat(folder.path); err == nil && info.IsDir() && inside(filepath.Dir(r.path), info) {
 			return fmt.Errorf("--report %s lies in %s %s, whose files are not the run's to change: give --report a path outside of it", r.path, folder.name, folder.path)
 		}
 	}
 	return nil
+}
+
+// isReport says whether a file is the report of an earlier run.
+func isReport(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	want := []byte(fmt.Sprintf("{\n  \"schema\": %q", cell.ReportSchema))
+	got := make([]byte, len(want))
+	_, err = io.ReadFull(f, got)
+	return err == nil && bytes.Equal(got, want)
 }
 
 // inside says whether a folder is another one, or lies in it, whatever links

@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -188,6 +190,21 @@ func TestReportReplacesAFile(t *testing.T) {
 }
 
 // A device or a pipe is written to and never replaced.
+// TestReportBesideTheInput: where people work in the folder that they give as
+// --in, a report is one more file there, and replaced by the next run's.
+func TestReportBesideTheInput(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "report.json")
+	for round := range 2 {
+		o := finish(t, command(t, "run", "--in", dir, "--report", path, guest("ends"), "exit", strconv.Itoa(3+round)))
+		content, err := os.ReadFile(path)
+		if want := fmt.Sprintf(`"status": %d`, 3+round); err != nil || !strings.Contains(string(content), want) {
+			t.Errorf("round %d: %v leaves %.200q (%v), want a report with %s", round, o, content, err, want)
+		}
+	}
+}
+
 func TestReportToWhatIsNoFile(t *testing.T) {
 	for _, to := range []string{"/dev/stdout", "/dev/fd/1"} {
 		t.Run(to, func(t *testing.T) {

@@ -27,7 +27,7 @@ func abi() (lines []string) {
 		{"KVM_CAP_XSAVE2", uint64(CapXSAVE2)}, {"KVM_CAP_SPLIT_IRQCHIP", uint64(CapSplitIRQChip)}, {"KVM_CAP_DISABLE_QUIRKS2", uint64(CapDisableQuirks2)},
 		{"KVM_X86_QUIRK_FIX_HYPERCALL_INSN", QuirkFixHypercallInsn},
 		{"KVM_MSR_FILTER_DEFAULT_DENY", msrDefaultDeny}, {"KVM_MEM_READONLY", memReadOnly},
-		{"KVM_EXIT_IO", uint64(ExitIO)}, {"KVM_EXIT_HLT", uint64(ExitHLT)}, {"KVM_EXIT_MMIO", uint64(ExitMMIO)},
+		{"KVM_EXIT_IO", uint64(ExitIO)}, {"KVM_EXIT_HLT", uint64(ExitHLT)}, {"KVM_EXIT_MMIO", uint64(ExitMMIO)}, {"KVM_EXIT_IRQ_WINDOW_OPEN", uint64(ExitIRQWindowOpen)},
 		{"KVM_EXIT_SHUTDOWN", uint64(ExitShutdown)}, {"KVM_EXIT_FAIL_ENTRY", uint64(ExitFailEntry)},
 		{"KVM_EXIT_INTR", uint64(ExitIntr)}, {"KVM_EXIT_INTERNAL_ERROR", uint64(ExitInternalError)},
 		{"KVM_EXIT_SYSTEM_EVENT", uint64(ExitSystemEvent)},
@@ -48,6 +48,7 @@ func abi() (lines []string) {
 	add("kvm_msr_filter_range", unsafe.Sizeof(msrFilterRange{}))
 	add("kvm_xcrs", unsafe.Sizeof(xcrs{}))
 	add("kvm_msr_entry", unsafe.Sizeof(MSR{}))
+	add("kvm_run.request_interrupt_window", runRequestWindow)
 	add("kvm_run.immediate_exit", runImmediateExit)
 	add("kvm_run.exit_reason", runExitReason)
 	add("kvm_run.io.direction", runUnion)

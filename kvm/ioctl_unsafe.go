@@ -239,16 +239,23 @@ func (c *VCPU) Detail() (v [4]uint64) {
 }
 
 // SetImmediateExit makes the next Run return EINTR at once; any thread may
-// call it. KVM reads the byte with the vCPU's thread only, so a whole-word
-// atomic store is neither needed nor possible (the neighbours are KVM's).
-func (c *VCPU) SetImmediateExit(on bool) {
-	var v uint32
+// call it.
+func (c *VCPU) SetImmediateExit(on bool) { c.setFlag(runImmediateExit, on) }
+
+// RequestWindow makes Run return with ExitIRQWindowOpen as soon as the guest
+// could take an interrupt from the caller. KVM looks when something has made
+// the guest leave and was served in the kernel.
+func (c *VCPU) RequestWindow(on bool) { c.setFlag(runRequestWindow, on) }
+
+// setFlag sets a byte of kvm_run's first word, which holds the two flags and
+// padding. The flags are set by different threads.
+func (c *VCPU) setFlag(offset int, on bool) {
+	word, bit := (*uint32)(unsafe.Pointer(&c.run[0])), uint32(1)<<(8*offset)
 	if on {
-		v = 1 << 8
+		atomic.OrUint32(word, bit)
+	} else {
+		atomic.AndUint32(word, ^bit)
 	}
-	// The first word holds request_interrupt_window (unused, 0), immediate_exit
-	// and two bytes of padding: all of it is userspace's to write.
-	atomic.StoreUint32((*uint32)(unsafe.Pointer(&c.run[0])), v)
 }
 
 // Sync says which register groups Run leaves in kvm_run, and Dirty which of

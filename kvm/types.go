@@ -138,6 +138,7 @@ const (
 	ExitDebug         ExitReason = 4
 	ExitHLT           ExitReason = 5
 	ExitMMIO          ExitReason = 6
+	ExitIRQWindowOpen ExitReason = 7
 	ExitShutdown      ExitReason = 8
 	ExitFailEntry     ExitReason = 9
 	ExitIntr          ExitReason = 10
@@ -155,6 +156,7 @@ type IOExit struct {
 
 // Offsets in struct kvm_run.
 const (
+	runRequestWindow = 0
 	runImmediateExit = 1
 	runExitReason    = 8
 	runUnion         = 32

@@ -65,11 +65,12 @@ const (
 
 // RFLAGS. A guest keeps the arithmetic flags, TF, DF, NT, RF, AC and ID.
 const (
-	rflagsFixed = 1<<1 | 1<<9 // IF is set as under Linux; no interrupt ever comes
+	rflagsFixed = 1<<1 | rflagsIF // IF is set as under Linux; no interrupt ever comes
 	rflagsUser  = 0x0cd5 | rflagsTF | 1<<14 | 1<<16 | 1<<18 | 1<<21
 	rflagsTF    = 1 << 8
+	rflagsIF    = 1 << 9
 	// sfmask is what SYSCALL clears: TF IF DF NT AC.
-	sfmask = 1<<8 | 1<<9 | 1<<10 | 1<<14 | 1<<18
+	sfmask = 1<<8 | rflagsIF | 1<<10 | 1<<14 | 1<<18
 )
 
 // CPU is one processor. Its methods are for the goroutine that runs it, locked
@@ -83,6 +84,7 @@ type CPU struct {
 	inCall   bool   // stopped in the supervisor stub, before its SYSRET
 	stubRIP  uint64 // what RIP was there
 	xstate   []byte // where XState reads to
+	window   window
 	tid      atomic.Int32
 	kicked   atomic.Bool
 	running  atomic.Bool
@@ -133,7 +135,7 @@ func (c *CPU) configure() error {
 		// SYSRET adds 16 to its base for code and 8 for the stack.
 		{Index: msrSTAR, Value: selKernelCode<<32 | (selUserCode-16)<<48},
 		{Index: msrLSTAR, Value: systemAddr(pageStub)},
-		{Index: msrFMASK, Value: sfmask},
+		{Index: msrFMASK, Value: c.m.syscallMask()},
 	})
 	if err != nil {
 		return err
@@ -229,6 +231,7 @@ func Canonical(addr uint64) bool { return uint64(int64(addr)<<16>>16) == addr }
 // exitState is what an exit left behind.
 type exitState struct {
 	interrupted bool
+	call        bool // SYSCALL, seen at the window
 	port        uint16
 	out         bool
 	frame       exceptionFrame
@@ -244,7 +247,7 @@ type exceptionFrame struct {
 // next port access.
 func (c *CPU) exit() (exitState, error) {
 	c.enter()
-	for {
+	for from := c.Regs().RIP; ; {
 		err := c.vcpu.Run()
 		if err == unix.EINTR {
 			if c.acknowledge() {
@@ -255,10 +258,16 @@ func (c *CPU) exit() (exitState, error) {
 		if err != nil {
 			return exitState{}, err
 		}
-		if reason := c.vcpu.ExitReason(); reason == kvm.ExitIO {
+		switch reason := c.vcpu.ExitReason(); reason {
+		case kvm.ExitIO:
 			io := c.vcpu.IO()
 			return exitState{port: io.Port, out: io.Out && io.Size == 1 && io.Count == 1, frame: c.readFrame()}, nil
-		} else if reason != kvm.ExitIntr {
+		case kvm.ExitIRQWindowOpen:
+			if c.windowCall(from) {
+				return exitState{call: true}, nil
+			}
+		case kvm.ExitIntr:
+		default:
 			return exitState{}, c.broken(reason)
 		}
 	}
@@ -304,8 +313,9 @@ func (c *CPU) interpret(e exitState) (Exit, error) {
 	// A paravirtual KVM emulates SYSCALL, and enters ring 0, where the stack
 	// pointer is not canonical.
 	supervisor := c.m.host.Stub == StubSupervisor
-	if e.out && e.port == portStub && r.RIP-systemAddr(pageStub) <= stubOutSize && (ring0 || !supervisor) {
+	if e.call || e.out && e.port == portStub && r.RIP-systemAddr(pageStub) <= stubOutSize && (ring0 || !supervisor) {
 		c.inCall, c.stubRIP = supervisor, r.RIP
+		c.openWindow()
 		r.RIP, r.RFLAGS = r.RCX, r.R11
 		return Exit{Kind: Call}, nil
 	}

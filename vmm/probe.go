@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"spaceos/kvm"
 )
 
 // errProbe says that the probe guest did something that no known kind of host
@@ -43,6 +45,9 @@ func (m *Machine) probe(c *CPU) error {
 	switch {
 	case e.port == portStub && ring0:
 		m.host.Stub = StubSupervisor
+		if err := c.vcpu.SetMSRs([]kvm.MSR{{Index: msrFMASK, Value: m.syscallMask()}}); err != nil {
+			return err
+		}
 	case e.port == portHandler+vectorPF && e.frame.err == errorFetchUser && e.frame.rip == systemAddr(pageStub):
 		m.host.Stub = StubUser
 		m.writeStub(stubUser)

@@ -428,6 +428,7 @@ func BenchmarkFloor(b *testing.B) {
 	if c.inCall {
 		c.Regs().RIP = c.stubRIP
 	}
+	c.vcpu.RequestWindow(false)
 	c.vcpu.Dirty(kvm.SyncRegs)
 	c.vcpu.Sync(0)
 	for b.Loop() {

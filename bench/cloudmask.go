@@ -56,7 +56,7 @@ func (h *harness) measureLargeCloudmask(ctx context.Context, runtimes []*runtime
 	if err != nil {
 		return err
 	}
-	r, err := h.measure(ctx, w, runtimes, h.rounds(25, 2))
+	r, err := h.measure(ctx, w, runtimes, h.rounds(61, 2))
 	if err != nil {
 		return err
 	}

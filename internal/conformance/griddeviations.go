@@ -38,7 +38,7 @@ var gridDeviations = []gridDeviation{
 	{`^renameat2\(.*flags=(2|4|5|1<<2)\)`, `^0$`, `^EINVAL$`, noExchange},
 	{`^copy_file_range\(fd_in=in-text, .*fd_out=(write-only|append),`, `^16`, `^EXDEV$`, ownMounts},
 	{`^futex\(.*op=(5|6|7|8|11|12|13)(\+128|\+256)?,`, `.*`, `^ENOSYS$`, noPIFutex},
-	{`^(arch_)?prctl\(`, `.*`, `^EINVAL$`, noSuchOption},
+	{`^(arch_)?prctl\(`, `.*`, `^(EINVAL|ENODEV)$`, noSuchOption},
 }
 
 // gridLines compares the lines of the grid, and gives the differences that no

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,19 +50,23 @@ func (Linux) Run(ctx context.Context, bench *Bench, c Case) (Result, error) {
 
 // finish runs a prepared command over a staged folder and collects the result.
 func finish(cmd *exec.Cmd, c Case, dir string) (Result, error) {
-	var stdout, stderr bytes.Buffer
-	// Always pipes, so that a program finds the same kind of descriptor.
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.Stdin), &stdout, &stderr
-	err := cmd.Run()
+	var s Staged // for its pipes, so that a program finds the same kind of descriptors
+	collect, err := s.pipes(c.Stdin)
+	if err != nil {
+		return Result{}, err
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Stdin, s.Stdout, s.Stderr
+	err = cmd.Run()
+	stdout, stderr := collect()
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, syscall.EPIPE) {
+	if err != nil && !errors.As(err, &exit) {
 		return Result{}, fmt.Errorf("cannot run %s: %w", c.Name, err)
 	}
 	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	if !ok {
 		return Result{}, fmt.Errorf("cannot read how %s ended", c.Name)
 	}
-	r := Result{Stdout: stdout.String(), Stderr: stderr.String(), Status: status.ExitStatus()}
+	r := Result{Stdout: stdout, Stderr: stderr, Status: status.ExitStatus()}
 	if status.Signaled() {
 		r.Status = 128 + int(status.Signal())
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Staged is a case that is ready to run on this host.
@@ -73,6 +75,11 @@ func (s *Staged) pipes(stdin string) (collect func() (stdout, stderr string), er
 			f.Close() // nil for the one that was not made
 		}
 		return nil, err
+	}
+	for _, f := range []*os.File{s.Stdout, s.Stderr} {
+		// Room for all that a program says: poll(2) finds a full pipe not
+		// writable, and how full it is depends on who reads it when.
+		_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, 1<<20)
 	}
 	var texts [2]strings.Builder
 	var served sync.WaitGroup

@@ -45,7 +45,8 @@ type Expected struct {
 	// which SYSCALL stays in ring 3, Emulated the one on QEMU's processor; "" is
 	// Linux's end.
 	Cell, Paravirtual, Emulated string
-	// OrLinux says that it is Linux's end on some makes of processors.
+	// OrLinux says that it is Linux's end on some makes of processors; QEMU's is
+	// always the same.
 	OrLinux bool
 	// Reason says why.
 	Reason string

@@ -106,6 +106,7 @@ type Memory struct {
 	Limit        uint64 `json:"limit"`
 	Mapped       uint64 `json:"mapped"`  // by the guest, at the end
 	Backed       uint64 `json:"backed"`  // frames, page tables and /tmp at the end
+	Peak         uint64 `json:"peak"`    // the most that was backed at once
 	Touched      uint64 `json:"touched"` // 4 KiB pages that guest or library OS touched in the whole run
 	Refused      uint64 `json:"refused"` // requests for more than Limit at once
 	HostResident uint64 `json:"host_resident"`
@@ -131,7 +132,7 @@ type CallCounts struct {
 func (r *Report) fill(res *result, started int64) {
 	r.Host = res.Host
 	r.Exits = res.Exits
-	r.Memory.Mapped, r.Memory.Backed, r.Memory.Touched = res.Mapped, res.Backed, res.Touched
+	r.Memory.Mapped, r.Memory.Backed, r.Memory.Peak, r.Memory.Touched = res.Mapped, res.Backed, res.Peak, res.Touched
 	r.Memory.Refused = res.MemoryRefused
 	r.Memory.HostResident = max(r.Memory.HostResident, res.Resident)
 	r.Time.GuestCPU, r.Time.LibraryOS = max(0, res.GuestCPU.Microseconds()), max(0, res.LibOS.Microseconds())

@@ -228,7 +228,7 @@ func (r *runner) measure() {
 	r.result.MemoryRefused = c.Refused
 	r.result.Mapped = r.process.Mapped()
 	u := r.machine.Usage()
-	r.result.Backed, r.result.Touched = u.Backed, u.Touched
+	r.result.Backed, r.result.Peak, r.result.Touched = u.Backed, u.Peak, u.Touched
 	r.result.Resident = r.machine.Resident()
 }
 

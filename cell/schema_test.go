@@ -89,7 +89,7 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 	whole := `{"schema":"spaceos.run.v1","program":"/app/a","digest":"","engine":"kvm","ended":{"cause":"exited","status":0},
 "time_us":{"setup":1,"wall":2,"guest_cpu":0,"library_os":0,"runner_cpu":0},"exits":{"calls":0,"faults":0,"interrupts":0},
-"memory":{"limit":1,"mapped":0,"backed":0,"touched":4096,"refused":0,"host_resident":0,"runner_peak":0},"bytes":{"read":{},"written":{}},"calls":{"served":{"read":1},"unsupported":{}}}`
+"memory":{"limit":1,"mapped":0,"backed":0,"peak":0,"touched":4096,"refused":0,"host_resident":0,"runner_peak":0},"bytes":{"read":{},"written":{}},"calls":{"served":{"read":1},"unsupported":{}}}`
 	for _, c := range []struct {
 		name, old, new string
 		ok             bool

@@ -95,7 +95,8 @@ type result struct {
 	Unsupported     map[string]uint64
 	Read, Written   map[string]uint64
 	Mapped          uint64
-	Backed, Touched uint64
+	Backed, Peak    uint64
+	Touched         uint64
 	MemoryRefused   uint64
 	Resident        uint64
 }
@@ -115,7 +116,7 @@ func (r *result) fields(c *codec) {
 	num(c, &r.FirstRun)
 	num(c, &r.GuestCPU)
 	num(c, &r.LibOS)
-	for _, n := range []*uint64{&r.Exits.Calls, &r.Exits.Faults, &r.Exits.Interrupts, &r.Mapped, &r.Backed, &r.Touched, &r.MemoryRefused, &r.Resident} {
+	for _, n := range []*uint64{&r.Exits.Calls, &r.Exits.Faults, &r.Exits.Interrupts, &r.Mapped, &r.Backed, &r.Peak, &r.Touched, &r.MemoryRefused, &r.Resident} {
 		num(c, n)
 	}
 	for _, m := range []*map[string]uint64{&r.Calls, &r.Unsupported, &r.Read, &r.Written} {

@@ -25,6 +25,12 @@ func TestTraceReadsAsStrace(t *testing.T) {
 	g.call("read", 3, 0, 5)
 	g.poke(scratchPage+256, []byte{5, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0})
 	g.call("nanosleep", 0)
+	g.poke(scratchPage+256, make([]byte, 8))
+	g.call("nanosleep", scratchPage+256, 0)
+	g.call("select", 0, 0, 0, 0, scratchPage+256)
+	g.poke(scratchPage+256, []byte{3, 0, 0, 0, 5, 0, 0, 0})
+	g.call("poll", scratchPage+256, 1, 0)
+	g.call("pipe", scratchPage+256)
 	g.call("prlimit64", 0, unix.RLIMIT_STACK, 0, scratchPage+300)
 	g.call("clone3", 1, 2)
 	g.callNumber(0x1234)
@@ -38,6 +44,10 @@ func TestTraceReadsAsStrace(t *testing.T) {
 		`read(3, "a\"b\n\1", 5) = 5`,
 		`read(3, NULL, 5) = -1 EFAULT (Bad address)`,
 		`nanosleep(NULL, NULL) = -1 EFAULT (Bad address)`,
+		`nanosleep({tv_sec=0, tv_nsec=9}, NULL) = 0`,
+		`select(0, NULL, NULL, NULL, {tv_sec=0, tv_usec=9}) = 0`,
+		`poll([{fd=3, events=POLLIN|POLLOUT}], 1, 0) = 1`,
+		`pipe([4, 5]) = 0`,
 		`prlimit64(0, RLIMIT_STACK, NULL, {rlim_cur=8192*1024, rlim_max=RLIM64_INFINITY}) = 0`,
 		`clone3(0x1, 0x2, 0x0, 0x0, 0x0, 0x0) = -1 ENOSYS (Function not implemented)`,
 		`syscall_0x1234(0x0, 0x0, 0x0, 0x0, 0x0, 0x0) = -1 ENOSYS (Function not implemented)`,

@@ -27,12 +27,17 @@ func (p *Process) pagerOf(fd int, prot Prot, shared bool) (pager, errno) {
 	if shared && prot&ProtWrite != 0 && !f.writable() || !f.readable() {
 		return nil, unix.EACCES
 	}
-	switch f.obj.(type) {
-	case *hostFile, *textFile, zeroDevice:
+	switch x := f.obj.(type) {
+	case *hostFile, zeroDevice:
+	case *textFile:
+		if x.proc {
+			return nil, unix.ENODEV
+		}
+	case *stream:
+		if !x.regular {
+			return nil, unix.ENODEV
+		}
 	default:
-		return nil, unix.ENODEV
-	}
-	if x, ok := f.obj.(*textFile); ok && x.proc {
 		return nil, unix.ENODEV
 	}
 	return &filePager{p, f.retain()}, 0
@@ -54,6 +59,12 @@ func (g *filePager) Size() int64 {
 		return size
 	case *textFile:
 		return int64(len(obj.text))
+	case *stream:
+		var st unix.Stat_t
+		if unix.Fstat(obj.fd, &st) != nil {
+			return 0
+		}
+		return st.Size
 	}
 	return maxFileSize // /dev/zero has no end
 }
@@ -62,13 +73,9 @@ func (g *filePager) ReadPages(dst []byte, off int64) (n int, ok bool) {
 	switch obj := g.f.obj.(type) {
 	case *hostFile:
 		g.p.files.opening = opening{} // reading changes the access time
-		for n < len(dst) {
-			m, e := hostRead(obj.fd, [][]byte{dst[n:]}, off+int64(n), 0)
-			if e != 0 || m == 0 {
-				break
-			}
-			n += m
-		}
+		n = readFully(obj.fd, dst, off)
+	case *stream:
+		n = readFully(obj.fd, dst, off)
 	case *textFile:
 		if off < int64(len(obj.text)) {
 			n = copy(dst, obj.text[off:])
@@ -79,6 +86,18 @@ func (g *filePager) ReadPages(dst []byte, off int64) (n int, ok bool) {
 	}
 	clear(dst[n:])
 	return n, n > 0
+}
+
+// readFully reads until dst is full, the file ends, or it can't be read.
+func readFully(fd int, dst []byte, off int64) (n int) {
+	for n < len(dst) {
+		m, e := hostRead(fd, [][]byte{dst[n:]}, off+int64(n), 0)
+		if e != 0 || m == 0 {
+			break
+		}
+		n += m
+	}
+	return n
 }
 
 // Name is the path by which the file was opened, whatever became of it.

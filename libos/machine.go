@@ -69,6 +69,7 @@ type Memory interface {
 type Usage struct {
 	Limit   uint64 // --memory
 	Backed  uint64 // frames in use, page tables and scratch included
+	Peak    uint64 // the most that was backed at once
 	Touched uint64 // pages of PageSize that the guest or the library OS touched
 }
 

@@ -165,6 +165,9 @@ func (p *Process) backHuge(r *region, page uint64) bool {
 	if r.length() < hugeLength && r.flags&regionHuge == 0 {
 		return false
 	}
+	if !p.hugeFits() {
+		return false
+	}
 	start := page &^ (HugeSize - 1)
 	if start < r.start || start+HugeSize > r.end || p.mem.backed.any(start, start+HugeSize) {
 		return false
@@ -175,6 +178,16 @@ func (p *Process) backHuge(r *region, page uint64) bool {
 	p.mem.backed.add(start, start+HugeSize)
 	r.next, r.run = start+HugeSize, r.run+HugeSize
 	return true
+}
+
+// hugeFits says whether huge pages leave enough for the rest: all of it where
+// the limit holds whatever is mapped, else half of the limit. A program that
+// touches a byte here and there in more than it may use would otherwise end for
+// want of memory that it never asked for.
+func (p *Process) hugeFits() bool {
+	limit := p.cfg.Meter.Limit()
+	usable := func(r *region) bool { return r.prot != ProtNone && r.flags&regionStack == 0 }
+	return p.cfg.Meter.Backed()+HugeSize <= limit/2 || p.mapped(usable) <= limit
 }
 
 // chunkAround chooses what one fault at page backs: the aligned chunk around

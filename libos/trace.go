@@ -24,13 +24,21 @@ type traceLine struct {
 	t *Thread
 	c *call
 	a args
+
+	before [6][]byte // small structures that the call reads, as they were
 }
 
 func (t *Thread) traceCall(c *call, a args) *traceLine {
 	if t.p.cfg.Trace == nil {
 		return nil
 	}
-	return &traceLine{t, c, a}
+	l := &traceLine{t: t, c: c, a: a}
+	for i, arg := range c.args {
+		if arg.Kind == ArgStructIn || arg.Kind == ArgStructIO {
+			l.before[i] = t.peek(a[i], arg.Size)
+		}
+	}
+	return l
 }
 
 // done writes the line with the call's result.
@@ -113,10 +121,15 @@ func (l *traceLine) argument(i int, value uint64, e errno) string {
 		}
 		return l.t.peekVector(v, l.next(i, ArgInt), left)
 	case ArgStructIn, ArgStructOut, ArgStructIO:
-		if arg.Kind == ArgStructOut && e != 0 {
+		// What is left of a sleep is written when it ends early.
+		if arg.Kind == ArgStructOut && (e != 0) != (arg.Name == "rem") {
 			return pointer(v)
 		}
-		return l.t.peekStruct(v, arg)
+		raw := l.before[i]
+		if len(raw) < arg.Size { // not touched yet, or written by the call
+			raw = l.t.peek(v, arg.Size)
+		}
+		return l.structure(i, raw)
 	case ArgHex:
 		return fmt.Sprintf("%#x", v)
 	case ArgAddr:
@@ -228,24 +241,35 @@ func (t *Thread) peekVector(addr, count, left uint64) string {
 	return "[" + strings.Join(pieces, ", ") + "]"
 }
 
-// peekStruct shows the structures that are a number or two; of the others the
-// address.
-func (t *Thread) peekStruct(addr uint64, arg Arg) string {
-	if addr == 0 || arg.Size != 4 && arg.Size != 8 && arg.Size != 16 {
+// structure shows the i-th argument where it is a structure of a number or two;
+// of the others the address.
+func (l *traceLine) structure(i int, raw []byte) string {
+	addr, arg := l.a[i], l.c.args[i]
+	if addr == 0 || len(raw) < arg.Size {
 		return pointer(addr)
 	}
-	raw := t.peek(addr, arg.Size)
-	if len(raw) < arg.Size {
-		return pointer(addr)
-	}
-	switch arg.Size {
-	case 4:
+	switch {
+	case arg.Name == "pipefd":
+		return fmt.Sprintf("[%d, %d]", int32(binary.LittleEndian.Uint32(raw)), int32(binary.LittleEndian.Uint32(raw[4:])))
+	case arg.Name == "fds": // the first of them
+		more := ""
+		if l.next(i, ArgUint) > 1 {
+			more = ", ..."
+		}
+		return fmt.Sprintf("[{fd=%d, events=%s}%s]", int32(binary.LittleEndian.Uint32(raw)), pollNames(binary.LittleEndian.Uint16(raw[4:])), more)
+	case arg.Size == 4:
 		return fmt.Sprintf("[%d]", int32(binary.LittleEndian.Uint32(raw)))
-	case 8:
+	case arg.Size == 8:
 		return fmt.Sprintf("[%#x]", binary.LittleEndian.Uint64(raw))
+	case arg.Size != 16:
+		return pointer(addr)
 	}
 	first, second := binary.LittleEndian.Uint64(raw), binary.LittleEndian.Uint64(raw[8:])
-	switch arg.Name {
+	name := arg.Name
+	if l.c.name == "select" {
+		name = "tv"
+	}
+	switch name {
 	case "tp", "req", "rem", "timeout":
 		return fmt.Sprintf("{tv_sec=%d, tv_nsec=%d}", int64(first), int64(second))
 	case "tv":

@@ -111,6 +111,14 @@ func mapFlagNames(v uint64) string {
 	})
 }
 
+func pollNames(events uint16) string {
+	return bitNames(uint64(events), "0", []bitName{
+		bit(unix.POLLIN, "POLLIN"), bit(unix.POLLPRI, "POLLPRI"), bit(unix.POLLOUT, "POLLOUT"),
+		bit(0x40, "POLLRDNORM"), bit(0x80, "POLLRDBAND"), bit(0x100, "POLLWRNORM"), bit(0x200, "POLLWRBAND"),
+		bit(unix.POLLRDHUP, "POLLRDHUP"),
+	})
+}
+
 // signalName names a signal as strace does.
 func signalName(sig int) string {
 	if name := unix.SignalName(syscall.Signal(sig)); name != "" && sig > 0 {

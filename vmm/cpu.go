@@ -69,7 +69,7 @@ const (
 	rflagsUser  = 0x0cd5 | rflagsTF | 1<<14 | 1<<16 | 1<<18 | 1<<21
 	rflagsTF    = 1 << 8
 	rflagsIF    = 1 << 9
-	// sfmask is what SYSCALL clears: TF IF DF NT AC.
+	// sfmask is what SYSCALL clears, TF IF DF NT AC; see syscallMask for IF.
 	sfmask = 1<<8 | rflagsIF | 1<<10 | 1<<14 | 1<<18
 )
 
@@ -244,7 +244,7 @@ type exceptionFrame struct {
 }
 
 // exit enters the guest with the registers as they are and comes back at the
-// next port access.
+// next port access, or at a window that a call came by.
 func (c *CPU) exit() (exitState, error) {
 	c.enter()
 	for from := c.Regs().RIP; ; {

@@ -76,6 +76,7 @@ func (m *Machine) Map(addr, length uint64, prot Prot, how Backing) error {
 		m.mapPages(addr, next, prot, how == Now)
 		addr = next
 	}
+	m.notePeak()
 	return nil
 }
 
@@ -370,6 +371,7 @@ func (m *Machine) Move(from, to, length uint64) error {
 		moved = appendRun(moved, run{frameOf(v), size / PageSize})
 		m.place(to+(addr-from), v, size)
 	})
+	m.notePeak()
 	return m.forget(moved, err)
 }
 

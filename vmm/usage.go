@@ -6,11 +6,18 @@ import "sync/atomic"
 type Usage struct {
 	Limit   uint64 // as given to New
 	Backed  uint64 // frames, page tables and scratch
+	Peak    uint64 // the most that was backed at once
 	Touched uint64 // pages that the guest or View touched, those unmapped by now too
 }
 
 // SetScratch tells what else counts against the limit, in bytes.
-func (m *Machine) SetScratch(n uint64) { m.scratch = n }
+func (m *Machine) SetScratch(n uint64) {
+	m.scratch = n
+	m.notePeak()
+}
+
+// notePeak is called behind all that may need more than before.
+func (m *Machine) notePeak() { m.peak = max(m.peak, m.Backed()) }
 
 // Usage walks the tables and counts.
 func (m *Machine) Usage() Usage {
@@ -20,7 +27,7 @@ func (m *Machine) Usage() Usage {
 			touched += size
 		}
 	})
-	return Usage{Limit: m.limit, Backed: m.Backed(), Touched: touched}
+	return Usage{Limit: m.limit, Backed: m.Backed(), Peak: max(m.peak, m.Backed()), Touched: touched}
 }
 
 // Touched says whether the guest or View has touched the page of addr since it

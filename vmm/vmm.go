@@ -72,6 +72,7 @@ type Machine struct {
 
 	limit      uint64
 	scratch    uint64
+	peak       uint64 // of Backed
 	hideCycles bool   // Options.HideCycles
 	kept       uint64 // pages kept back for splitting huge pages, one for each
 	gone       uint64 // touched pages of what is unmapped by now

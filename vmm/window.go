@@ -46,6 +46,8 @@ func (c *CPU) windowCall(from uint64) bool {
 	}
 	if rip == from {
 		w.stuck++
+	} else {
+		w.stuck = 0
 	}
 	w.open = false
 	c.vcpu.RequestWindow(false)

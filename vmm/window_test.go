@@ -104,8 +104,24 @@ func TestAWindowThatStopsTheGuestIsGivenUp(t *testing.T) {
 		t.Errorf("%d windows came at once and another is asked for", maxStuck)
 	}
 	c.window.stuck = maxStuck - 1
+	c.Regs().RIP = codeAt + 2
+	if c.windowCall(codeAt) || c.window.stuck != 0 {
+		t.Errorf("a guest that moved does not count: %+v", c.window)
+	}
+	c.window.stuck = maxStuck - 1
 	c.Regs().RIP = systemAddr(pageStub)
 	if !c.windowCall(codeAt) || c.window.stuck != 0 {
 		t.Errorf("a call does not count for the window: %+v", c.window)
+	}
+}
+
+// SYSCALL leaves IF to the stub of ring 3 alone.
+func TestWhatSyscallClears(t *testing.T) {
+	const others = rflagsTF | 1<<10 | 1<<14 | 1<<18 // and DF, NT, AC
+	for stub, want := range map[Stub]uint64{StubUser: others, StubSupervisor: others | rflagsIF} {
+		m := &Machine{host: Host{Stub: stub}}
+		if got := m.syscallMask(); got != want {
+			t.Errorf("%v: SYSCALL clears %#x, want %#x", stub, got, want)
+		}
 	}
 }

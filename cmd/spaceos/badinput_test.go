@@ -287,6 +287,10 @@ func badFolders() []badInput {
 			dir := p.mkdir("app", 0o755)
 			return []string{"--app", dir, "--report", p.write("app/model", []byte("precious")), guest("ends"), "exit", "0"}
 		}, 125, "--report $D/app/model lies in --app $D/app, whose files are not the run's to change: give --report a path outside of it"},
+		{"--report inside --data", func(p place) []string {
+			dir := p.mkdir("data", 0o755)
+			return []string{"--data", dir, "--report", p.write("data/state", []byte("precious")), guest("ends"), "exit", "0"}
+		}, 125, "--report $D/data/state lies in --data $D/data, whose files are not the run's to change: give --report a path outside of it"},
 		{"--report on a full device", func(place) []string {
 			return []string{"--report", "/dev/full", guest("ends"), "exit", "0"}
 		}, 125, "the report cannot be written to /dev/full (no space left on device): make room there, or give --report another path"},

@@ -20,8 +20,9 @@ import (
 // that a wrong one is known before anything happens; nothing is left there
 // while the run lasts, since it may be killed.
 type reportFile struct {
-	path string    // "": nowhere
-	out  io.Writer // written to directly; nil: to path
+	path string      // "": nowhere
+	out  io.Writer   // written to directly; nil: to path
+	old  os.FileInfo // what lay there before the run, or nil
 }
 
 func newReportFile(path string, s cli.Streams) (*reportFile, error) {
@@ -30,7 +31,9 @@ func newReportFile(path string, s cli.Streams) (*reportFile, error) {
 		return r, nil
 	}
 	switch info, err := os.Stat(path); {
-	case err != nil || info.Mode().IsRegular():
+	case err != nil:
+	case info.Mode().IsRegular():
+		r.old = info
 	case info.IsDir():
 		return nil, fmt.Errorf("the report cannot be written to %s, which is a folder: give --report the path of a file", path)
 	default: // a device or a pipe is written to, never replaced
@@ -126,6 +129,9 @@ func (r *reportFile) write(report *cell.Report) error {
 		}
 		return nil
 	}
+	if err := r.sparesProduct(); err != nil {
+		return err
+	}
 	if err := r.place(text); err != nil {
 		return fmt.Errorf("the report cannot be written to %s (%w): make room there, or give --report another path", r.path, reason(err))
 	}
@@ -141,18 +147,17 @@ func (r *reportFile) where() string {
 }
 
 // spares refuses a report that would replace the program, or a file that is no
-// report in a folder that the program reads; in an image there is no place for
-// one more file.
-func (r *reportFile) spares(target, in, app string) error {
+// report in a folder that the program is given; in an image there is no place
+// for one more file.
+func (r *reportFile) spares(target, in, app, data string) error {
 	if r.path == "" || r.out != nil {
 		return nil
 	}
-	old, err := os.Stat(r.path)
-	exists := err == nil
-	if program, err := os.Stat(target); exists && err == nil && os.SameFile(old, program) {
+	exists := r.old != nil
+	if program, err := os.Stat(target); exists && err == nil && os.SameFile(r.old, program) {
 		return fmt.Errorf("--report %s is what shall run, and the report would replace it: give --report the path of another file", r.path)
 	}
-	for _, folder := range []struct{ name, path string }{{"the image", target}, {"--in", in}, {"--app", app}} {
+	for _, folder := range []struct{ name, path string }{{"the image", target}, {"--in", in}, {"--app", app}, {"--data", data}} {
 		if folder.path != target && (!exists || isReport(r.path)) {
 			continue
 		}
@@ -161,6 +166,15 @@ func (r *reportFile) spares(target, in, app string) error {
 		}
 	}
 	return nil
+}
+
+// sparesProduct refuses a report that would replace what the run has made.
+func (r *reportFile) sparesProduct() error {
+	now, err := os.Stat(r.path)
+	if err != nil || r.old != nil && os.SameFile(r.old, now) || isReport(r.path) {
+		return nil
+	}
+	return fmt.Errorf("the report cannot be written to %s, which came to be during the run: give --report a path outside of --out", r.path)
 }
 
 // isReport says whether a file is the report of an earlier run.

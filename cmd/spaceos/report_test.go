@@ -109,6 +109,24 @@ func TestReportCountsPagesTouched(t *testing.T) {
 	}
 }
 
+// The peak is what was used at once, though it was given back.
+func TestReportSaysThePeak(t *testing.T) {
+	t.Parallel()
+	_, r := measured(t, guest("known"), "gone", "500")
+	if m := r.Memory; m.Peak < 500*4096 || m.Backed > 200*4096 || m.Peak > m.Limit {
+		t.Errorf("500 pages came and went: %+v", m)
+	}
+}
+
+// Huge pages leave room for what else a program has mapped.
+func TestSparseMemoryIsNotTooMuch(t *testing.T) {
+	t.Parallel()
+	o, r := measured(t, "--memory=64MiB", guest("known"), "sparse", "8")
+	if o.status != 0 || r.Ended.Status != 0 {
+		t.Errorf("160 bytes in 320 MiB: %v, %+v", o, r.Ended)
+	}
+}
+
 // Where a guest goes through its memory in order, what was backed ahead of it
 // counts as touched: about as much as it has behind it.
 func TestReportCountsPagesTouchedInOrder(t *testing.T) {

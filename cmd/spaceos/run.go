@@ -158,7 +158,7 @@ func (f *runFlags) complete() error {
 	if f.spec.Env, err = environment(f.envs); err != nil {
 		return err
 	}
-	if f.seed != "" {
+	if f.seed != "" || f.given("seed") {
 		seed, err := strconv.ParseUint(f.seed, 0, 64)
 		if err != nil {
 			return fmt.Errorf("--seed: %q is not a number of 64 bits: write one, as 7 or 0xbeef", f.seed)
@@ -172,7 +172,7 @@ func (f *runFlags) complete() error {
 const lastYear = 2261
 
 func (f *runFlags) parseClock() error {
-	if f.clock == "" {
+	if f.clock == "" && !f.given("clock") {
 		return nil
 	}
 	text, mode, found := strings.Cut(f.clock, ",")
@@ -220,7 +220,7 @@ func (f *runFlags) runImage(ctx context.Context, s cli.Streams, path string) err
 func (f *runFlags) run(ctx context.Context, s cli.Streams, img *sealed) error {
 	report, err := newReportFile(f.report, s)
 	if err == nil {
-		err = report.spares(f.target, f.spec.In, f.spec.App)
+		err = report.spares(f.target, f.spec.In, f.spec.App, f.spec.Data)
 	}
 	if err != nil {
 		return &cell.Failure{Status: cell.StatusFailure, Err: err}

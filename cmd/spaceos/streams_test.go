@@ -124,3 +124,40 @@ func TestStreamsThatAreNotOpen(t *testing.T) {
 		t.Errorf("the report says %+v", r.Ended)
 	}
 }
+
+// A file that is standard input can be mapped, as under Linux.
+func TestStandardInputIsMapped(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "input")
+	if err := os.WriteFile(path, []byte("from a map\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := command(t, "run", guest("known"), "map")
+	cmd.Stdin = f
+	if o := finish(t, cmd); o.status != 0 || o.stdout != "from a map\n" {
+		t.Errorf("%v, want the file", o)
+	}
+}
+
+// A report takes the place of no product.
+func TestReportSparesProducts(t *testing.T) {
+	t.Parallel()
+	out, in := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(in, "a"), []byte("input"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := finish(t, command(t, "run", "--in", in, "--out", out, "--report", filepath.Join(out, "copy"), guest("known"), "files"))
+	got, err := os.ReadFile(filepath.Join(out, "copy"))
+	if err != nil || string(got) != "input" || o.status != 125 || !strings.Contains(o.stderr, "which came to be during the run") {
+		t.Errorf("%v\nthe product is %q (%v)", o, got, err)
+	}
+	o = finish(t, command(t, "run", "--in", in, "--out", t.TempDir(), "--report", filepath.Join(in, "report"), guest("known"), "files"))
+	if o.status != 0 {
+		t.Errorf("beside the input: %v", o)
+	}
+}

@@ -35,7 +35,7 @@ func (s *sealed) print(w io.Writer, r *cell.Report) error {
 		text += fmt.Sprintf("  %-10s %10s asked %12s used%s\n", name, asked, used, s.note(name, r))
 	}
 	used := map[string]string{
-		"memory":    spaceos.Bytes(r.Memory.Backed).Approx(),
+		"memory":    spaceos.Bytes(r.Memory.Peak).Approx(),
 		"cpu-time":  micros(r.Time.RunnerCPU),
 		"wall-time": micros(r.Time.Wall),
 		"scratch":   written(r, "/tmp"),

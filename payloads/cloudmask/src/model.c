@@ -262,7 +262,7 @@ static uint8_t *read_file(const char *path, size_t *bytes) {
     int file = open_input(path, "model file", &size);
     if (size < HEADER || size > LIMIT)
         damaged(path, "its size cannot be");
-    uint8_t *data = need((size_t)size, 1, "the model file");
+    uint8_t *data = need((size_t)size, 1, path);
     if (!read_at(file, 0, data, size))
         die(BAD_INPUT, "%s: cannot read the model file", path);
     close(file);

@@ -53,6 +53,34 @@ static void touch(long pages, long stride)
 		p[i * stride % 512 * 4096] = 1;
 }
 
+// Touches a byte of each 2 MiB in so many maps of 40 MiB.
+static void sparse(long maps)
+{
+	for (; maps > 0; maps--) {
+		char *p = mmap(0, 40 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		for (long at = 0; at < 40 << 20; at += 2 << 20)
+			p[at] = 1;
+	}
+}
+
+// Fills so many pages and gives them back.
+static void gone(long pages)
+{
+	char *p = mmap(0, pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memset(p, 1, pages * 4096);
+	munmap(p, pages * 4096);
+}
+
+// Copies standard input, a file, out of a map of it.
+static void map(void)
+{
+	char *p = mmap(0, 4096, PROT_READ, MAP_PRIVATE, 0, 0);
+	if (p == MAP_FAILED)
+		perror("mmap");
+	else
+		write(1, p, lseek(0, 0, SEEK_END));
+}
+
 // Computes without a call, for so many millions of steps.
 static void compute(long millions)
 {
@@ -79,6 +107,12 @@ int main(int argc, char **argv)
 		calls(number);
 	else if (!strcmp(argv[1], "touch"))
 		touch(number, atol(argv[3]));
+	else if (!strcmp(argv[1], "sparse"))
+		sparse(number);
+	else if (!strcmp(argv[1], "gone"))
+		gone(number);
+	else if (!strcmp(argv[1], "map"))
+		map();
 	else if (!strcmp(argv[1], "compute"))
 		compute(number);
 	else if (!strcmp(argv[1], "sleep"))

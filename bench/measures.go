@@ -79,7 +79,7 @@ func (h *harness) measureMemoryBound(ctx context.Context, runtimes []*runtime) e
 		}
 	}()
 	w := workload{name: "memory", program: h.program("memory"), memory: "256MiB", check: sameChecksum(), before: warmHost}
-	r, err := h.measure(ctx, w, runtimes, h.rounds(11, 3))
+	r, err := h.measure(ctx, w, runtimes, h.rounds(31, 3))
 	if err != nil {
 		return err
 	}

@@ -37,8 +37,11 @@ var subjects = []struct {
 }{
 	{name: "memory"},
 	{name: "taken"},
-	{name: "files", stdin: "what the program reads"},
+	{name: "files"},
+	{name: "descriptors", stdin: "what the program reads"},
+	{name: "devices"},
 	{name: "tree"},
+	{name: "attributes"},
 	{name: "corners"},
 	{name: "stdio", stdin: "17 25\na line\n\nthe last, without an end"},
 	{name: "poll", stdin: "x"},

@@ -191,4 +191,17 @@ static inline uint64_t sum(const void *bytes, size_t n)
 	return h;
 }
 
+// describe prints what of a path's attributes is the same everywhere.
+static inline void describe(const char *path)
+{
+	struct stat s;
+	if (lstat(path, &s) < 0) {
+		say("%s: %s", path, errno_name(errno));
+		return;
+	}
+	long size = S_ISDIR(s.st_mode) ? -1 : (long)s.st_size;
+	int links = S_ISDIR(s.st_mode) ? -1 : (int)s.st_nlink;
+	say("%s: mode %o uid %d gid %d size %ld links %d", path, s.st_mode, s.st_uid, s.st_gid, size, links);
+}
+
 #endif

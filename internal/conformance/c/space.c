@@ -12,9 +12,7 @@
 // be compared. "pages" has few pages and touches all of them each time; "huge"
 // has 16 MiB and calls that keep huge pages whole or cut them, and touches each
 // block's first page, a page inside, and where the last calls began and ended.
-#include "facts.h"
-#include <setjmp.h>
-#include <signal.h>
+#include "catch.h"
 
 #define BLOCK 512L // pages of a huge page
 #define MOST (8 * BLOCK + 2)
@@ -68,23 +66,11 @@ static void differs(const char *what, const char *want, const char *got)
 
 // Touching.
 
-static sigjmp_buf back;
-static volatile int fault_code;
-static void *volatile fault_at;
-
-static void on_fault(int sig, siginfo_t *info, void *context)
-{
-	fault_code = info->si_code;
-	fault_at = info->si_addr;
-	siglongjmp(back, sig);
-}
-
 // run_at jumps to an address. A RET there returns; zeros, which are an addition
 // to what RAX points at, fault at address 8.
 void run_at(char *at);
 asm(".text\nrun_at: movl $8, %eax\n jmp *%rdi\n");
 
-enum kind { READ, WRITE, EXECUTE };
 static const char *const kinds[] = {"read", "write", "execute"};
 
 // What a touch finds: the page's two numbers, equal or not, or one of these.
@@ -526,8 +512,7 @@ int main(int argc, char **argv)
 	state += 7919UL << 32; // other walks with each C library
 #endif
 	checks = argc > 3 ? atoi(argv[3]) : huge ? 100 : 150;
-	struct sigaction act = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
-	must(sigaction(SIGSEGV, &act, 0) == 0 && sigaction(SIGBUS, &act, 0) == 0);
+	catch_faults();
 	new_heap();
 	for (step = 0; step < checks; step++) {
 		if (step % ROUND == 0)

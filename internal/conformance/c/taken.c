@@ -4,22 +4,8 @@
 // show what the processor still holds. Each case touches, changes, and touches
 // again: in the range that was changed, and just outside, where nothing may
 // have changed. More processors are more lines of the table touchers.
-#include "facts.h"
-#include <setjmp.h>
-#include <signal.h>
+#include "catch.h"
 
-static sigjmp_buf back;
-static volatile int fault_code;
-static void *volatile fault_at;
-
-static void on_fault(int sig, siginfo_t *info, void *context)
-{
-	fault_code = info->si_code;
-	fault_at = info->si_addr;
-	siglongjmp(back, sig);
-}
-
-enum kind { READ, WRITE, EXECUTE };
 
 #define RET '\xc3' // the instruction that stands where code is
 
@@ -242,8 +228,7 @@ static void test_brk(void)
 
 int main(void)
 {
-	struct sigaction act = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
-	must(sigaction(SIGSEGV, &act, 0) == 0 && sigaction(SIGBUS, &act, 0) == 0);
+	catch_faults();
 	file = open("/tmp/taken", O_RDWR | O_CREAT, 0600);
 	must(file >= 0 && ftruncate(file, 2 << 20) == 0);
 	must(pwrite(file, "first", 5, 0) == 5 && pwrite(file, "last", 4, PAGE - 4) == 4 && pwrite(file, "end", 3, (2 << 20) - 3) == 3);

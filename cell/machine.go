@@ -37,7 +37,7 @@ func (a memory) Limit() uint64 { return a.m.Limit() }
 
 func (a memory) Backed() uint64 { return a.m.Backed() }
 
-func (a memory) Usage() libos.Usage { return libos.Usage(a.m.Usage()) }
+func (a memory) Peak() uint64 { return a.m.Peak() }
 
 func (a memory) SetScratch(bytes uint64) { a.m.SetScratch(bytes) }
 

@@ -24,6 +24,7 @@ type fakeMachine struct {
 	misuse   []string
 	maps     int // calls of Map
 	hugeMaps int
+	peak     uint64
 
 	moveNeeds uint64 // bytes that must be free for Move
 }
@@ -75,6 +76,7 @@ func (m *fakeMachine) Map(addr, length uint64, prot Prot, how Backing) error {
 		}
 		m.pages[a] = &fakePage{prot: prot, touched: how == BackNow}
 	}
+	m.peak = m.Peak()
 	return nil
 }
 
@@ -152,9 +154,7 @@ func (m *fakeMachine) used() uint64 { return uint64(len(m.pages))*PageSize + m.s
 func (m *fakeMachine) Limit() uint64  { return m.limit }
 func (m *fakeMachine) Backed() uint64 { return m.used() }
 
-func (m *fakeMachine) Usage() Usage {
-	return Usage{Limit: m.limit, Backed: m.used(), Touched: m.used()}
-}
+func (m *fakeMachine) Peak() uint64 { return max(m.peak, m.used()) }
 
 func (m *fakeMachine) SetScratch(bytes uint64) { m.scratch = bytes }
 

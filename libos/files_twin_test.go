@@ -156,7 +156,7 @@ func (o *ourTwin) XState() ([]byte, error) { return make([]byte, 576), nil }
 func (o *ourTwin) SetXState([]byte) error  { return nil }
 func (o *ourTwin) Limit() uint64           { return 64 << 20 }
 func (o *ourTwin) Backed() uint64          { return 0 }
-func (o *ourTwin) Usage() Usage            { return Usage{Limit: 64 << 20} }
+func (o *ourTwin) Peak() uint64            { return 0 }
 func (o *ourTwin) SetScratch(bytes uint64) {}
 
 // twinFrames is guest memory as a map of pages; every page lies apart, so that

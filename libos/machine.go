@@ -65,20 +65,12 @@ type Memory interface {
 	View(addr, length uint64) []byte
 }
 
-// Usage is what the machine knows of memory, in bytes.
-type Usage struct {
-	Limit   uint64 // --memory
-	Backed  uint64 // frames in use, page tables and scratch included
-	Peak    uint64 // the most that was backed at once
-	Touched uint64 // pages of PageSize that the guest or the library OS touched
-}
-
 // Meter tells how much memory is used and is told what /tmp holds, which
 // counts against the same limit.
 type Meter interface {
 	Limit() uint64  // bytes: --memory
 	Backed() uint64 // bytes in use of it: frames, page tables, scratch
-	Usage() Usage   // both, and what was touched, which takes a walk over all pages
+	Peak() uint64   // the most that Backed was
 	SetScratch(bytes uint64)
 }
 

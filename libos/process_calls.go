@@ -109,7 +109,7 @@ func sysGetrusage(t *Thread, a args) (uint64, errno) {
 		used := t.p.cpuTime()
 		binary.LittleEndian.PutUint64(raw, uint64(used/time.Second))
 		binary.LittleEndian.PutUint64(raw[8:], uint64(used%time.Second/time.Microsecond))
-		binary.LittleEndian.PutUint64(raw[32:], t.p.cfg.Meter.Usage().Peak>>10) // ru_maxrss, KiB
+		binary.LittleEndian.PutUint64(raw[32:], t.p.cfg.Meter.Peak()>>10) // ru_maxrss, KiB
 	case unix.RUSAGE_CHILDREN:
 	default:
 		return 0, syscall.EINVAL

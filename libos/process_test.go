@@ -96,3 +96,16 @@ func TestUnameSaysLinux(t *testing.T) {
 		}
 	}
 }
+
+// ru_maxrss is the most that was used at once (getrusage(2)).
+func TestMaxRSSIsThePeak(t *testing.T) {
+	g := bare(t, nil)
+	const pages = 100
+	addr := g.must("mmap", 0, pages*PageSize, 3, anonymous|unix.MAP_POPULATE, ^uint64(0), 0)
+	g.must("munmap", addr, pages*PageSize)
+	g.must("getrusage", unix.RUSAGE_SELF, scratchPage)
+	rss := g.peek64(scratchPage+32) << 10
+	if rss < pages*PageSize || rss <= g.m.Backed() {
+		t.Errorf("ru_maxrss is %d bytes; %d came and went, %d are left", rss, pages*PageSize, g.m.Backed())
+	}
+}

@@ -14,6 +14,7 @@ import (
 const (
 	traceString = 32 // bytes of a string or buffer that are shown, as in strace
 	traceVector = 8  // pieces of an iovec that are shown
+	traceStruct = 16 // bytes of the largest structure that is shown
 	traceColumn = 39 // where the result begins
 )
 
@@ -34,7 +35,7 @@ func (t *Thread) traceCall(c *call, a args) *traceLine {
 	}
 	l := &traceLine{t: t, c: c, a: a}
 	for i, arg := range c.args {
-		if arg.Kind == ArgStructIn || arg.Kind == ArgStructIO {
+		if (arg.Kind == ArgStructIn || arg.Kind == ArgStructIO) && arg.Size <= traceStruct {
 			l.before[i] = t.peek(a[i], arg.Size)
 		}
 	}
@@ -126,8 +127,8 @@ func (l *traceLine) argument(i int, value uint64, e errno) string {
 			return pointer(v)
 		}
 		raw := l.before[i]
-		if len(raw) < arg.Size { // not touched yet, or written by the call
-			raw = l.t.peek(v, arg.Size)
+		if len(raw) < arg.Size { // written by the call, or not touched before
+			raw = l.t.peek(v, min(arg.Size, traceStruct))
 		}
 		return l.structure(i, raw)
 	case ArgHex:

@@ -263,7 +263,7 @@ func (c *CPU) exit() (exitState, error) {
 			io := c.vcpu.IO()
 			return exitState{port: io.Port, out: io.Out && io.Size == 1 && io.Count == 1, frame: c.readFrame()}, nil
 		case kvm.ExitIRQWindowOpen:
-			if c.windowCall(from) {
+			if c.windowOpened(from) {
 				return exitState{call: true}, nil
 			}
 		case kvm.ExitIntr:

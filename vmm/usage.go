@@ -19,6 +19,9 @@ func (m *Machine) SetScratch(n uint64) {
 // notePeak is called behind all that may need more than before.
 func (m *Machine) notePeak() { m.peak = max(m.peak, m.Backed()) }
 
+// Peak is the most that Backed was.
+func (m *Machine) Peak() uint64 { return max(m.peak, m.Backed()) }
+
 // Usage walks the tables and counts.
 func (m *Machine) Usage() Usage {
 	touched := m.gone
@@ -27,7 +30,7 @@ func (m *Machine) Usage() Usage {
 			touched += size
 		}
 	})
-	return Usage{Limit: m.limit, Backed: m.Backed(), Peak: max(m.peak, m.Backed()), Touched: touched}
+	return Usage{Limit: m.limit, Backed: m.Backed(), Peak: m.Peak(), Touched: touched}
 }
 
 // Touched says whether the guest or View has touched the page of addr since it

@@ -36,9 +36,9 @@ func (c *CPU) openWindow() {
 	}
 }
 
-// windowCall says whether the window came with a call. The guest went on at
-// from.
-func (c *CPU) windowCall(from uint64) bool {
+// windowOpened says whether the window came with a call, and shuts it if it came
+// in vain. The guest went on at from.
+func (c *CPU) windowOpened(from uint64) bool {
 	w, rip := &c.window, c.Regs().RIP
 	if rip == systemAddr(pageStub) {
 		w.stuck = 0

@@ -96,7 +96,7 @@ func TestAWindowThatStopsTheGuestIsGivenUp(t *testing.T) {
 	c.Regs().RIP = codeAt
 	for range maxStuck {
 		c.openWindow()
-		if !c.window.open || c.windowCall(codeAt) || c.window.open {
+		if !c.window.open || c.windowOpened(codeAt) || c.window.open {
 			t.Fatalf("after %d windows in vain: %+v", c.window.stuck, c.window)
 		}
 	}
@@ -105,12 +105,12 @@ func TestAWindowThatStopsTheGuestIsGivenUp(t *testing.T) {
 	}
 	c.window.stuck = maxStuck - 1
 	c.Regs().RIP = codeAt + 2
-	if c.windowCall(codeAt) || c.window.stuck != 0 {
+	if c.windowOpened(codeAt) || c.window.stuck != 0 {
 		t.Errorf("a guest that moved does not count: %+v", c.window)
 	}
 	c.window.stuck = maxStuck - 1
 	c.Regs().RIP = systemAddr(pageStub)
-	if !c.windowCall(codeAt) || c.window.stuck != 0 {
+	if !c.windowOpened(codeAt) || c.window.stuck != 0 {
 		t.Errorf("a call does not count for the window: %+v", c.window)
 	}
 }

@@ -15,7 +15,9 @@ func (p *Process) hostBuffer(raw []byte) *buffers {
 	return &buffers{p: p, local: raw, left: uint64(len(raw))}
 }
 
-// sysSendfile is sendfile(2) (do_sendfile of fs/read_write.c).
+// sysSendfile is sendfile(2) (do_sendfile of fs/read_write.c). A pipe gets a
+// copy, where Linux has it hold the file's own pages: a file must not change
+// before the pipe is read (sendfile(2), NOTES).
 func sysSendfile(t *Thread, a args) (uint64, errno) {
 	p := t.p
 	if a[2] == 0 {

@@ -58,6 +58,7 @@ const (
 	stepPoke = 0xff05
 	stepSeek = 0xff06
 	stepCopy = 0xff07
+	stepSend = 0xff08
 )
 
 // String shows the step as a C program would have it.

@@ -141,7 +141,7 @@ func drawCopy(d *drawer) []Step {
 	}
 	n := num(int64(d.length()))
 	if d.in(2) {
-		return one(unix.SYS_SENDFILE, "sendfile", d.fd(), d.fd(), pointer(), n)
+		return one(stepSend, "sendfile", d.fd(), d.fd(), pointer(), n)
 	}
 	return one(stepCopy, "copy_file_range", d.fd(), pointer(), d.fd(), pointer(), n, num(pick[int64](d, 0, 0, 0, 0, 1)))
 }

@@ -20,7 +20,7 @@ static void result(const char *what, long r)
 
 #define SPAN 24L // pages in play
 
-static void describe(char *base)
+static void show_pages(char *base)
 {
 	char line[SPAN + 1];
 	for (long i = 0; i < SPAN; i++) {
@@ -78,7 +78,7 @@ static void pages(int steps)
 			say("fill %ld %ld", at, n);
 			break;
 		}
-		describe(base);
+		show_pages(base);
 	}
 	// What is outside the span must not have been touched.
 	IS(memcmp(text, "abcdefghijklmnopqrstuvwabc", 26) == 0);

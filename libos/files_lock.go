@@ -1,6 +1,7 @@
 package libos
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -138,7 +139,7 @@ func (t *Thread) recordLock(f *openFile, cmd uint32, addr uint64) (uint64, errno
 		l.owner = f
 	}
 	if get {
-		return 0, t.getLock(l, addr, raw)
+		return 0, t.getLock(l, r.kind, addr, raw)
 	}
 	return 0, t.setLock(l, r.kind, cmd == unix.F_SETLKW || cmd == unix.F_OFD_SETLKW)
 }
@@ -189,26 +190,40 @@ func (p *Process) lockRange(f *openFile, r flockRequest) (recordLock, errno) {
 
 // conflict finds a lock that keeps w from being taken.
 func (lt *lockTable) conflict(w recordLock) *recordLock {
-	for i := range lt.records {
-		l := &lt.records[i]
-		if l.ino == w.ino && l.owner != w.owner && l.start <= w.end && w.start <= l.end && (l.exclusive || w.exclusive) {
-			return l
+	return lt.find(w, func(l recordLock) bool { return l.owner != w.owner && (l.exclusive || w.exclusive) })
+}
+
+// own finds a lock of w's own: what F_UNLCK asks for (posix_test_locks_conflict()
+// of fs/locks.c).
+func (lt *lockTable) own(w recordLock) *recordLock {
+	return lt.find(w, func(l recordLock) bool { return l.owner == w.owner })
+}
+
+// find gives the first lock that shares bytes with w and is meant.
+func (lt *lockTable) find(w recordLock, meant func(recordLock) bool) *recordLock {
+	for i, l := range lt.records {
+		if l.ino == w.ino && l.start <= w.end && w.start <= l.end && meant(l) {
+			return &lt.records[i]
 		}
 	}
 	return nil
 }
 
-// getLock writes back the lock that is in the way, or F_UNLCK.
-func (t *Thread) getLock(w recordLock, addr uint64, raw [flockSize]byte) errno {
+// getLock writes back the lock that is in the way or asked for, or F_UNLCK.
+func (t *Thread) getLock(w recordLock, kind int16, addr uint64, raw [flockSize]byte) errno {
 	le := binary.LittleEndian
-	l := t.p.files.locks.conflict(w)
+	find := t.p.files.locks.conflict
+	if kind == unix.F_UNLCK {
+		find = t.p.files.locks.own
+	}
+	l := find(w)
 	if l == nil {
 		le.PutUint16(raw[0:], unix.F_UNLCK)
 		return t.p.writeStruct(addr, raw[:])
 	}
-	kind, pid, length := uint16(unix.F_RDLCK), uint32(guestPID), uint64(0)
+	found, pid, length := uint16(unix.F_RDLCK), uint32(guestPID), uint64(0)
 	if l.exclusive {
-		kind = unix.F_WRLCK
+		found = unix.F_WRLCK
 	}
 	if l.owner != nil {
 		pid = math.MaxUint32 // -1: owned by a description
@@ -216,7 +231,7 @@ func (t *Thread) getLock(w recordLock, addr uint64, raw [flockSize]byte) errno {
 	if l.end != math.MaxInt64 {
 		length = uint64(l.end - l.start + 1)
 	}
-	le.PutUint16(raw[0:], kind)
+	le.PutUint16(raw[0:], found)
 	le.PutUint16(raw[2:], unix.SEEK_SET)
 	le.PutUint64(raw[8:], uint64(l.start))
 	le.PutUint64(raw[16:], length)
@@ -236,29 +251,53 @@ func (t *Thread) setLock(w recordLock, kind int16, wait bool) errno {
 			return e
 		}
 	}
-	kept := make([]recordLock, 0, len(lt.records)+2)
-	for _, l := range lt.records {
-		if l.ino != w.ino || l.owner != w.owner || l.end < w.start || l.start > w.end {
-			kept = append(kept, l)
-			continue
-		}
-		if l.start < w.start {
-			left := l
-			left.end = w.start - 1
-			kept = append(kept, left)
-		}
-		if l.end > w.end {
-			right := l
-			right.start = w.end + 1
-			kept = append(kept, right)
-		}
-	}
-	if kind != unix.F_UNLCK {
-		kept = append(kept, w)
-	}
+	kept := lt.with(w, kind != unix.F_UNLCK)
 	if len(kept) > maxLocks && len(kept) > len(lt.records) {
 		return unix.ENOLCK // also for giving back the middle of a lock, which leaves two
 	}
 	lt.records = kept
 	return 0
+}
+
+// with gives the locks with w taken or given back. The order shows in F_GETLK:
+// an owner's locks on a file stand together by their starts, those that touch
+// and are of a kind are one, and who comes last stands last
+// (posix_lock_inode() of fs/locks.c).
+func (lt *lockTable) with(w recordLock, take bool) []recordLock {
+	isMine := func(l recordLock) bool { return l.ino == w.ino && l.owner == w.owner }
+	var before, mine, after []recordLock
+	first := slices.IndexFunc(lt.records, isMine)
+	for i, l := range lt.records {
+		switch {
+		case !isMine(l) && (first < 0 || i < first):
+			before = append(before, l)
+		case !isMine(l):
+			after = append(after, l)
+		case take && l.exclusive == w.exclusive && l.end >= w.start-1 && l.start-1 <= w.end:
+			w.start, w.end = min(w.start, l.start), max(w.end, l.end)
+		default:
+			mine = append(mine, l.without(w)...)
+		}
+	}
+	if take {
+		at, _ := slices.BinarySearchFunc(mine, w.start, func(l recordLock, start int64) int { return cmp.Compare(l.start, start) })
+		mine = slices.Insert(mine, at, w)
+	}
+	return slices.Concat(before, mine, after)
+}
+
+// without gives what of a lock lies outside of w.
+func (l recordLock) without(w recordLock) []recordLock {
+	var parts []recordLock
+	if l.start < w.start {
+		left := l
+		left.end = min(l.end, w.start-1)
+		parts = append(parts, left)
+	}
+	if l.end > w.end {
+		right := l
+		right.start = max(l.start, w.end+1)
+		parts = append(parts, right)
+	}
+	return parts
 }

@@ -39,6 +39,7 @@ var subjects = []struct {
 	{name: "taken"},
 	{name: "files"},
 	{name: "descriptors", stdin: "what the program reads"},
+	{name: "locks"},
 	{name: "devices"},
 	{name: "tree"},
 	{name: "attributes"},

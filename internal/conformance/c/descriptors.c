@@ -1,12 +1,6 @@
-// descriptors: duplicates, flags, locks, and the streams that a program starts
+// descriptors: duplicates, flags, and the streams that a program starts
 // with.
 #include "facts.h"
-#include <sys/file.h>
-
-#ifndef F_OFD_GETLK
-#define F_OFD_GETLK 36
-#define F_OFD_SETLK 37
-#endif
 
 static char buffer[100];
 
@@ -65,47 +59,6 @@ static void test_descriptors(void)
 	}
 }
 
-static void test_locks(void)
-{
-	say("# locks");
-	int a = open("/tmp/rw", O_RDWR), b = open("/tmp/rw", O_RDWR), ro = open("/tmp/rw", O_RDONLY);
-	TRY(flock(a, LOCK_EX | LOCK_NB));
-	TRY(flock(b, LOCK_SH | LOCK_NB));
-	TRY(flock(a, LOCK_SH | LOCK_NB));
-	TRY(flock(b, LOCK_SH | LOCK_NB));
-	TRY(flock(b, LOCK_EX | LOCK_NB));
-	TRY(flock(a, LOCK_UN));
-	TRY(flock(b, LOCK_EX | LOCK_NB));
-	TRY(close(b));
-	TRY(flock(a, LOCK_EX | LOCK_NB));
-	TRY(flock(a, 99));
-	TRY(flock(77, LOCK_SH));
-	TRY(flock(a, LOCK_UN));
-	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 10};
-	TRY(fcntl(a, F_SETLK, &l));
-	TRY(fcntl(a, F_GETLK, &l));
-	IS(l.l_type == F_UNLCK);
-	l.l_type = F_RDLCK;
-	TRY(fcntl(ro, F_SETLK, &l));
-	l.l_type = F_WRLCK;
-	TRY(fcntl(ro, F_SETLK, &l));
-	l.l_type = 7;
-	TRY(fcntl(a, F_SETLK, &l));
-	l.l_type = F_WRLCK;
-	l.l_whence = 9;
-	TRY(fcntl(a, F_SETLK, &l));
-	l.l_whence = SEEK_SET;
-	l.l_start = -5;
-	TRY(fcntl(a, F_SETLK, &l));
-	l.l_start = 0;
-	TRY(fcntl(77, F_SETLK, &l));
-	l.l_type = F_UNLCK;
-	TRY(fcntl(a, F_SETLKW, &l));
-	TRY(fcntl(a, F_SETLK, 8));
-	close(a);
-	close(ro);
-}
-
 static void test_standard(void)
 {
 	say("# standard input");
@@ -119,9 +72,8 @@ static void test_standard(void)
 
 int main(void)
 {
-	put("/tmp/rw", "some text that is read and locked");
+	put("/tmp/rw", "some text that is read");
 	test_descriptors();
-	test_locks();
 	test_standard();
 	return 0;
 }

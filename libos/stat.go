@@ -160,6 +160,15 @@ func encodeStatx(s *world.Stat) (raw [statxSize]byte) {
 	le.PutUint32(raw[132:], unix.Minor(s.Rdev))
 	le.PutUint32(raw[136:], unix.Major(s.Dev))
 	le.PutUint32(raw[140:], unix.Minor(s.Dev))
-	le.PutUint64(raw[144:], uint64(s.Mount)+1)
+	le.PutUint64(raw[144:], mountID(s))
 	return raw
+}
+
+// mountID is stx_mnt_id: pipes and standard streams lie in no mount of the
+// world, as pipes lie in one of the kernel's own on Linux.
+func mountID(s *world.Stat) uint64 {
+	if s.Dev == pipeDevice || s.Dev == streamDevice {
+		return s.Dev
+	}
+	return uint64(s.Mount) + 1
 }

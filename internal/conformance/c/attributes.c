@@ -14,7 +14,7 @@ struct linux_statx {
 	uint64_t ino, size, blocks, attributes_mask;
 	struct { int64_t sec; uint32_t nsec; int32_t pad; } atime, btime, ctime, mtime;
 	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
-	uint64_t more[14];
+	uint64_t mount, more[13];
 };
 
 static long statx_(int at, const char *path, int flags, unsigned mask, struct linux_statx *s)
@@ -133,6 +133,26 @@ static void test_times(void)
 	say("/in/folder: modified %ld.%09ld", (long)s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
 }
 
+static uint64_t mount_of(int fd)
+{
+	struct linux_statx x;
+	must(statx_(fd, "", AT_EMPTY_PATH, 0x1000, &x) == 0 && x.mask & 0x1000);
+	return x.mount;
+}
+
+static void test_mounts(void)
+{
+	say("# mounts");
+	int ends[2], folder = open("/", O_RDONLY), in = open("/in", O_RDONLY), text = open("/in/text", O_RDONLY), out = open("/out", O_RDONLY);
+	must(pipe(ends) == 0);
+	IS(mount_of(in) == mount_of(text));
+	IS(mount_of(in) == mount_of(folder));
+	IS(mount_of(in) == mount_of(out));
+	IS(mount_of(ends[0]) == mount_of(ends[1]));
+	IS(mount_of(ends[0]) == mount_of(folder));
+	close(folder), close(in), close(text), close(out), close(ends[0]), close(ends[1]);
+}
+
 static void test_stat(void)
 {
 	say("# stat");
@@ -188,6 +208,7 @@ static void test_stat(void)
 	TRY(statx_(AT_FDCWD, "/in/text", 0, 0x80000000, &x));
 	TRY(statx_(AT_FDCWD, "/in/text", 0x6000, EVERY, &x));
 	TRY(statx_(AT_FDCWD, "/in/text", 0, EVERY, (void *)8));
+	test_mounts();
 	say("# statfs");
 	struct statfs f;
 	TRY(statfs("/in/text", &f));

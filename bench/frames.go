@@ -59,8 +59,10 @@ func headerLine(key string) *regexp.Regexp {
 	return regexp.MustCompile(`(?m)^` + key + ` *= *([0-9]+) *$`)
 }
 
-// tile repeats r to the right and down until it fills samples x lines.
-func (r *raster) tile(samples, lines int) *raster {
+// tile lays rasters of one shape side by side and below each other, in turn and
+// each row of them one further, until they fill samples x lines.
+func tile(list []*raster, samples, lines int) *raster {
+	r := list[0]
 	t := &raster{samples: samples, lines: lines, bands: r.bands, size: r.size}
 	t.header = headerLine("samples").ReplaceAllString(r.header, fmt.Sprintf("samples = %d", samples))
 	t.header = headerLine("lines").ReplaceAllString(t.header, fmt.Sprintf("lines = %d", lines))
@@ -69,9 +71,9 @@ func (r *raster) tile(samples, lines int) *raster {
 	for band := range r.bands {
 		for y := range lines {
 			start := (band*r.lines + y%r.lines) * width
-			row := r.data[start : start+width]
-			for left := samples * r.size; left > 0; left -= width {
-				t.data = append(t.data, row[:min(left, width)]...)
+			for column := 0; column*width < samples*r.size; column++ {
+				row := list[(column+y/r.lines)%len(list)].data[start : start+width]
+				t.data = append(t.data, row[:min(samples*r.size-column*width, width)]...)
 			}
 		}
 	}

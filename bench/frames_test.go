@@ -9,15 +9,23 @@ import (
 
 func TestTile(t *testing.T) {
 	// Two bands of 2 x 2 samples of one byte.
-	r := &raster{header: "samples = 2\nlines = 2\nbands = 2\n", samples: 2, lines: 2, bands: 2, size: 1,
-		data: []byte("abcd" + "ABCD")}
-	got := r.tile(3, 5)
-	want := "aba" + "cdc" + "aba" + "cdc" + "aba" + "ABA" + "CDC" + "ABA" + "CDC" + "ABA"
-	if string(got.data) != want {
-		t.Errorf("tile(3, 5) = %q, want %q", got.data, want)
+	frame := func(data string) *raster {
+		return &raster{header: "samples = 2\nlines = 2\nbands = 2\n", samples: 2, lines: 2, bands: 2, size: 1, data: []byte(data)}
 	}
-	if want := "samples = 3\nlines = 5\nbands = 2\n"; got.header != want {
-		t.Errorf("header of the tiled raster is %q, want %q", got.header, want)
+	for _, c := range []struct {
+		list []*raster
+		want string
+	}{
+		{[]*raster{frame("abcdABCD")}, "aba cdc aba cdc aba ABA CDC ABA CDC ABA"},
+		{[]*raster{frame("abcdABCD"), frame("efghEFGH")}, "abe cdg efa ghc abe ABE CDG EFA GHC ABE"},
+	} {
+		got := tile(c.list, 3, 5)
+		if want := strings.ReplaceAll(c.want, " ", ""); string(got.data) != want {
+			t.Errorf("%d frames tiled to 3 x 5 are %q, want %q", len(c.list), got.data, want)
+		}
+		if want := "samples = 3\nlines = 5\nbands = 2\n"; got.header != want {
+			t.Errorf("header of the tiled raster is %q, want %q", got.header, want)
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ enum {
     FEATURES = 10,      /* bands that the model looks at */
     NAME_MAX_LEN = 200, /* bytes of a frame's name, so that every path fits */
     PATH_LEN = 1024,
+    HUGE_PAGE = 2 << 20,
+    ALLOCATOR = 4096, /* more than malloc's own part of a large block */
     RADIUS_MAX = 64,   /* of the disks of the mask, pixels */
     MAX_SIDE = 1 << 20 /* samples or lines of a frame */
 };
@@ -23,6 +25,10 @@ _Noreturn void die(int status, const char *format, ...) __attribute__((format(pr
 
 /* The memory, all zero, or the end of the run with a sentence that names what it was for. */
 void *need(size_t count, size_t size, const char *what);
+
+/* What to ask for instead of many bytes, so that huge pages can back all of it: the small pages of a rest would
+ * be filled in a few at a time, and each time costs a cell as much as a call. */
+size_t huge_pages(size_t bytes);
 
 /* Opens an input file or dies; what names its kind in the sentence. */
 int open_input(const char *path, const char *what, int64_t *size);

@@ -10,7 +10,7 @@
 
 const char *const model_bands[FEATURES] = {"B01", "B02", "B04", "B05", "B08", "B8A", "B09", "B10", "B11", "B12"};
 
-enum { HEADER_LIMIT = 1 << 18, STRIP_BYTES = 4 << 20, MAX_BANDS = 1 << 12 };
+enum { HEADER_LIMIT = 1 << 18, STRIP_BYTES = 6 << 20, MAX_BANDS = 1 << 12 };
 
 /* A header's text, and the value that was last looked for. */
 struct header {

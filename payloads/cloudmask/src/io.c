@@ -13,7 +13,7 @@
 /* What a run works in comes from one block: where memory of 4 MiB and more is backed by huge pages, two of
  * them stand for what a small frame touches, and not some hundreds of small ones. */
 static void *from_block(size_t bytes) {
-    enum { BLOCK = 6 << 20, LINE = 64 };
+    enum { BLOCK = 3 * HUGE_PAGE - ALLOCATOR, LINE = 64 };
     static uint8_t *block;
     static size_t used;
     if (bytes > BLOCK - used - LINE || !(block || (block = calloc(BLOCK, 1))))
@@ -28,6 +28,10 @@ void *need(size_t count, size_t size, const char *what) {
     if (!p && !(p = calloc(count, size)))
         die(BAD_INPUT, "%s: needs %zu bytes, more memory than there is", what, count * size);
     return p;
+}
+
+size_t huge_pages(size_t bytes) {
+    return bytes < 2 * HUGE_PAGE ? bytes : (bytes + ALLOCATOR + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE - ALLOCATOR;
 }
 
 int open_input(const char *path, const char *what, int64_t *size) {

@@ -233,7 +233,7 @@ static int64_t rasters(const struct model *m, const struct frame *f, const struc
     if (!map.whole)
         pixels = f->samples * lines;
     size_t map_bytes = ((size_t)pixels * sizeof(float) + 63) & ~(size_t)63, work = mask_work(&map, o);
-    uint8_t *memory = room(map_bytes + (raw > work ? raw : work), f->name);
+    uint8_t *memory = room(huge_pages(map_bytes + (raw > work ? raw : work)), f->name);
     struct strip s = {.raw = memory + map_bytes}; /* later the mask's */
     predict(m, f, &s, lines, (float *)memory, map.whole);
     map.memory = (float *)memory;

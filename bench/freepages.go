@@ -18,8 +18,9 @@ const (
 // virtual machine, and returns what makes it go on. The rounds of giving back
 // come every two seconds and take whole huge pages, also those that were freed
 // an instant ago: a first touch that follows then measures the host, sixfold
-// for huge pages and not at all for small ones, which are no whole ones. Without
-// such a host there is nothing to stop.
+// for huge pages and not at all for small ones, which are no whole ones. What
+// is measured is a program and what it runs in, so this holds for all of it.
+// Without such a host there is nothing to stop.
 func keepFreePages() (restore func() error, err error) {
 	was, err := os.ReadFile(reportingOrder)
 	if os.IsNotExist(err) {

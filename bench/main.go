@@ -93,6 +93,15 @@ func bench(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
+	restore, err := keepFreePages()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := restore(); e != nil {
+			err = errors.Join(err, fmt.Errorf("free pages are not given back to the host until a restart: %w", e))
+		}
+	}()
 	chosen, err := chooseMeasures(h.measures(), o.only)
 	if err != nil {
 		return err

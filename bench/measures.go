@@ -69,15 +69,6 @@ func (h *harness) measureMemoryBound(ctx context.Context, runtimes []*runtime) e
 	if len(only(runtimes, "cell")) > 0 {
 		runtimes = append(runtimes[:len(runtimes):len(runtimes)], h.cellVariant("cell-4k", "--huge-pages=never"))
 	}
-	restore, err := keepFreePages()
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err := restore(); err != nil {
-			h.logf("free pages are not given back to the host until a restart: %v", err)
-		}
-	}()
 	w := workload{name: "memory", program: h.program("memory"), memory: "256MiB", check: sameChecksum(), before: warmHost}
 	r, err := h.measure(ctx, w, runtimes, h.rounds(31, 3))
 	if err != nil {

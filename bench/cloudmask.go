@@ -57,8 +57,7 @@ func (h *harness) measureLargeCloudmask(ctx context.Context, runtimes []*runtime
 		return err
 	}
 	rounds := h.rounds(81, 2)
-	h.logf("%s: %d rounds", w.name, rounds)
-	r, err := h.alternate(ctx, withSpeed(h.contenders(ctx, w, runtimes)), 1, rounds)
+	r, err := h.measure(ctx, w, runtimes, rounds)
 	if err != nil {
 		return err
 	}

@@ -50,15 +50,15 @@ func (h *harness) measureNoop(ctx context.Context, runtimes []*runtime) error {
 func (h *harness) measureCompute(ctx context.Context, runtimes []*runtime) error {
 	for _, kernel := range []string{"integer", "float"} {
 		w := workload{name: kernel, program: h.program(kernel), check: sameChecksum()}
-		r, err := h.measure(ctx, w, runtimes, h.rounds(15, 3))
+		r, err := h.measure(ctx, w, runtimes, h.rounds(31, 3))
 		if err != nil {
 			return err
 		}
+		note := h.budgetSteady(kernel+" kernel, speed: native / cell", r, "native", "cell", "ns", atLeast, 0.97)
+		h.budgetSteady(kernel+" kernel, whole run, speed: native / cell", r, "native", "cell", wall, atLeast, 0.97)
 		h.timeTable(kernel, "Compute: "+kernel+" kernel",
-			"Milliseconds, of the kernel by its own clock and of the whole run.",
+			"Milliseconds, of the kernel by its own clock and of the whole run. "+note,
 			"native", r, column{"kernel", "ns", 1e6, 1}, column{"whole run", wall, 1e-3, 1})
-		h.budgetRatio(kernel+" kernel, speed: native / cell", r, "native", "cell", "ns", atLeast, 0.97)
-		h.budgetRatio(kernel+" kernel, whole run, speed: native / cell", r, "native", "cell", wall, atLeast, 0.97)
 	}
 	return nil
 }
@@ -74,20 +74,23 @@ func (h *harness) measureMemoryBound(ctx context.Context, runtimes []*runtime) e
 	if err != nil {
 		return err
 	}
+	note := h.budgetMemoryBound(r)
 	h.timeTable("memory", "Memory-bound: 192 MiB, first touch, 5 sweeps, 5 M random reads",
 		"Milliseconds by the program's own clock. cell-4k is the cell without huge pages. The host's setting for transparent huge pages is "+
-			h.report.Machine.HugePages+". Before each sample the harness touches and frees as much memory, which the host of a virtual machine does not take back meanwhile.",
+			h.report.Machine.HugePages+". Before each sample the harness touches and frees as much memory, which the host of a virtual machine does not take back meanwhile. "+note,
 		"native", r, column{"first touch", "touch", 1e6, 1}, column{"sweeps", "sweep", 1e6, 1},
 		column{"random reads", "random", 1e6, 1}, column{"sum", "ns", 1e6, 1})
+	return nil
+}
 
+func (h *harness) budgetMemoryBound(r *results) (note string) {
 	const huge = "memory-bound kernel in sum, speed: native / cell"
 	if h.report.Machine.HugePages == "madvise" {
-		h.budgetRatio(huge, r, "native", "cell", "ns", atLeast, 1.2)
+		h.budgetSteady(huge, r, "native", "cell", "ns", atLeast, 1.2)
 	} else {
 		h.budgetAbsent(huge, atLeast, 1.2, "holds where the host's huge pages are by madvise")
 	}
-	h.budgetRatio("the same without huge pages, on memory already touched", r, "native", "cell-4k", "warm", atLeast, 0.97)
-	return nil
+	return h.budgetSteady("the same without huge pages, on memory already touched", r, "native", "cell-4k", "warm", atLeast, 0.97)
 }
 
 // warmHost touches and frees as much memory as the memory-bound kernel uses, in

@@ -164,7 +164,7 @@ func inPairs(contenders []contender) []contender {
 func (h *harness) measure(ctx context.Context, w workload, runtimes []*runtime, rounds int) (*results, error) {
 	h.logf("%s: %d rounds under %s", w.name, rounds, strings.Join(names(runtimes), ", "))
 	begin := time.Now()
-	r, err := h.alternate(ctx, h.contenders(ctx, w, runtimes), 1, rounds)
+	r, err := h.alternate(ctx, withSpeed(h.contenders(ctx, w, runtimes)), 1, rounds)
 	h.logf("  %.0f s", time.Since(begin).Seconds())
 	return r, err
 }

@@ -9,22 +9,30 @@ import (
 // On a virtual machine whose processors are halves of cores, a neighbour on the
 // other half takes a third of the speed, for seconds at a time. That is ten
 // times what some budgets are about, and no number of rounds takes it out of a
-// median. So the speed is noted before and behind each sample, by a loop that
-// knows nothing of who is measured, and a pair counts when it has not changed.
+// median. So each sample waits for such a spell to end, the speed is noted before
+// and behind it, by a loop that knows nothing of who is measured, and a pair
+// counts when it has not changed.
 const (
 	speedBefore = "loop before"
 	speedBehind = "loop behind"
 
 	steadyWithin = 1.04 // slowest loop of a pair against the fastest
-	steadyLeast  = 15   // pairs; fewer are no measurement, and all count
+	steadyWait   = 3 * time.Second
+	steadyLeast  = 15 // pairs; fewer are no measurement, and all count
 )
 
-// withSpeed notes the speed around each sample.
+// withSpeed notes the speed around each sample, which begins when the machine is
+// as fast as it was at best, or after steadyWait.
 func withSpeed(list []contender) []contender {
 	var with []contender
+	best := speedLoop()
 	for _, c := range list {
 		with = append(with, contender{c.name, func(ctx context.Context) (map[string]float64, error) {
 			before := speedLoop()
+			for end := time.Now().Add(steadyWait); before > steadyWithin*best && time.Now().Before(end); {
+				before = speedLoop()
+			}
+			best = min(best, before)
 			parts, err := c.once(ctx)
 			if err == nil {
 				parts[speedBefore], parts[speedBehind] = before, speedLoop()

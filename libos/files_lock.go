@@ -265,12 +265,13 @@ func (t *Thread) setLock(w recordLock, kind int16, wait bool) errno {
 // (posix_lock_inode() of fs/locks.c).
 func (lt *lockTable) with(w recordLock, take bool) []recordLock {
 	isMine := func(l recordLock) bool { return l.ino == w.ino && l.owner == w.owner }
-	var before, mine, after []recordLock
 	first := slices.IndexFunc(lt.records, isMine)
-	for i, l := range lt.records {
+	if first < 0 {
+		first = len(lt.records)
+	}
+	var mine, after []recordLock
+	for _, l := range lt.records[first:] {
 		switch {
-		case !isMine(l) && (first < 0 || i < first):
-			before = append(before, l)
 		case !isMine(l):
 			after = append(after, l)
 		case take && l.exclusive == w.exclusive && l.end >= w.start-1 && l.start-1 <= w.end:
@@ -283,7 +284,7 @@ func (lt *lockTable) with(w recordLock, take bool) []recordLock {
 		at, _ := slices.BinarySearchFunc(mine, w.start, func(l recordLock, start int64) int { return cmp.Compare(l.start, start) })
 		mine = slices.Insert(mine, at, w)
 	}
-	return slices.Concat(before, mine, after)
+	return slices.Concat(lt.records[:first], mine, after)
 }
 
 // without gives what of a lock lies outside of w.

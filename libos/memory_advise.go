@@ -75,12 +75,17 @@ func (p *Process) advise(r *region, start, end uint64, advice int) errno {
 		}
 		p.discard(start, end)
 	case unix.MADV_DONTNEED, madvDontneedLocked:
-		p.discard(start, end)
+		if r.file != nil || private { // what is shared stays in its file, which is this memory
+			p.discard(start, end)
+		}
 	case unix.MADV_REMOVE:
-		if r.file == nil && private {
+		switch {
+		case r.file != nil:
+			return syscall.EACCES // it needs a shared writable mapping, which no file has here
+		case private:
 			return syscall.EINVAL
 		}
-		return syscall.EACCES // it needs a shared writable mapping of a file
+		p.discard(start, end)
 	case unix.MADV_WIPEONFORK:
 		if r.file != nil || !private {
 			return syscall.EINVAL

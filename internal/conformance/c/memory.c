@@ -257,6 +257,29 @@ static void test_madvise(void)
 	say("forty maps of 64 pages were zero");
 }
 
+// Shared memory is a file without a name: MADV_DONTNEED leaves what it holds,
+// MADV_REMOVE does not.
+static void test_madvise_shared(void)
+{
+	say("# madvise of shared memory");
+	char *p = mmap(0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must(p != MAP_FAILED);
+	memset(p, 'a', 4 * PAGE);
+	TRY(madvise(p, 2 * PAGE, MADV_DONTNEED));
+	say("%c %c", p[0], p[2 * PAGE]);
+	TRY(madvise(p, PAGE, 8 /* MADV_FREE */));
+	TRY(madvise(p + PAGE, PAGE, MADV_REMOVE));
+	say("%c %d %c", p[0], p[PAGE], p[2 * PAGE]);
+	must(mprotect(p, 4 * PAGE, PROT_NONE) == 0);
+	TRY(madvise(p + 2 * PAGE, PAGE, MADV_REMOVE));
+	must(mprotect(p, 4 * PAGE, PROT_READ) == 0);
+	say("%c %d %c", p[0], p[2 * PAGE], p[3 * PAGE]);
+	munmap(p, 4 * PAGE);
+	p = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	TRY(madvise(p, PAGE, MADV_REMOVE));
+	munmap(p, PAGE);
+}
+
 // What MADV_POPULATE_* asks for is the right itself: pages that can be written
 // can be read on amd64, but not populated for reading.
 static void test_populate(void)
@@ -421,6 +444,7 @@ int main(void)
 	test_mprotect();
 	test_mremap();
 	test_madvise();
+	test_madvise_shared();
 	test_populate();
 	test_mincore();
 	test_data_page();

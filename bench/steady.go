@@ -28,10 +28,7 @@ func withSpeed(list []contender) []contender {
 	best := speedLoop()
 	for _, c := range list {
 		with = append(with, contender{c.name, func(ctx context.Context) (map[string]float64, error) {
-			before := speedLoop()
-			for end := time.Now().Add(steadyWait); before > steadyWithin*best && time.Now().Before(end); {
-				before = speedLoop()
-			}
+			before := awaitSpeed(ctx, best, speedLoop)
 			best = min(best, before)
 			parts, err := c.once(ctx)
 			if err == nil {
@@ -41,6 +38,17 @@ func withSpeed(list []contender) []contender {
 		}})
 	}
 	return with
+}
+
+// awaitSpeed runs the loop until it is about as fast as it was at best, for
+// steadyWait at most, and gives how long it took at last.
+func awaitSpeed(ctx context.Context, best float64, loop func() float64) float64 {
+	end := time.Now().Add(steadyWait)
+	took := loop()
+	for took > steadyWithin*best && time.Now().Before(end) && ctx.Err() == nil {
+		took = loop()
+	}
+	return took
 }
 
 // speedLoop is how long a loop takes, in seconds: the shortest of a few, since

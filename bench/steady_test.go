@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // Pairs during which the machine changed its speed do not count, whatever their
@@ -43,5 +45,34 @@ func TestFewSteadyPairsAreNotChosen(t *testing.T) {
 	note := h.budgetSteady("x", r, "cell", "native", wall, atMost, 1.02)
 	if got := h.report.Budgets[0]; got.Verdict != notMet || !strings.Contains(note, "all 40 pairs count") {
 		t.Errorf("%+v, %q", got, note)
+	}
+}
+
+// A sample waits for a slow spell to end, but not for ever.
+func TestASampleWaitsForSpeed(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		slow time.Duration
+		want float64
+	}{
+		{"no spell", 0, 1.03},
+		{"a short spell", time.Second, 1.03},
+		{"a spell without an end", time.Hour, 1.4},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			loop := func() float64 {
+				time.Sleep(20 * time.Millisecond)
+				if time.Since(begin) <= c.slow {
+					return 1.4
+				}
+				return 1.03
+			}
+			got := awaitSpeed(t.Context(), 1, loop)
+			waited, want := time.Since(begin), min(c.slow, steadyWait)
+			if got != c.want || waited < want || waited > want+40*time.Millisecond {
+				t.Errorf("%s: the loop took %v after %v, want %v after %v", c.what, got, waited, c.want, want)
+			}
+		})
 	}
 }

@@ -50,15 +50,17 @@ func (m Mutant) Try(ctx context.Context, root, tmp string) error {
 	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-vet=off", "-timeout=120s", "-v", "-run", pattern(m.Test), "./"+m.Pkg)
 	cmd.Dir = root
 	// In GOFLAGS, so that programs which the test builds are changed as well.
-	cmd.Env = append(os.Environ(), append(onceOnly(), "GOFLAGS=-overlay="+overlay)...)
+	cmd.Env = environ("GOFLAGS=-overlay=" + overlay)
 	out, err := cmd.CombinedOutput()
 	return m.judge(string(out), err)
 }
 
-// onceOnly has rapid stop at the first failure: it neither looks for a smaller
-// one, for half a minute that tells us nothing, nor writes it into the tree,
-// where every later run would try it again.
-func onceOnly() []string { return []string{"RAPID_SHRINKTIME=0s", "RAPID_NOFAILFILE=1"} }
+// environ is what a mutant's test runs with. Rapid stops at the first failure: it
+// neither looks for a smaller one, for half a minute that tells us nothing, nor
+// writes it into the tree, where every later run would try it again.
+func environ(variable string) []string {
+	return append(os.Environ(), "RAPID_SHRINKTIME=0s", "RAPID_NOFAILFILE=1", variable)
+}
 
 // pattern is a test's name, and no other's, as -run takes it.
 func pattern(test string) string { return "^" + strings.Replace(test, "/", "$/", 1) + "$" }

@@ -155,7 +155,7 @@ func (p *Program) run(ctx context.Context, mutant string, tests ...string) (stri
 		tests[i] = pattern(t)
 	}
 	cmd := exec.CommandContext(ctx, p.path, "-test.v", "-test.timeout=120s", "-test.run", strings.Join(tests, "|"))
-	cmd.Dir, cmd.Env = p.dir, append(append(os.Environ(), onceOnly()...), variable+"="+mutant)
+	cmd.Dir, cmd.Env = p.dir, environ(variable+"="+mutant)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

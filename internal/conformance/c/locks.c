@@ -1,6 +1,7 @@
 // locks: flock(2) on whole files, record locks of the process and of open file
 // descriptions, and long walks of record locks from a seed.
 #include "facts.h"
+#include "draw.h"
 #include <sys/file.h>
 
 #ifndef F_OFD_GETLK
@@ -52,14 +53,6 @@ static void test_locks(void)
 // A walk: three descriptions of one file take, change, give back and look for
 // locks on few bytes, so that locks meet, split and join.
 #define BYTES 24
-
-static uint64_t state;
-
-static unsigned any(unsigned below)
-{
-	state = state * 6364136223846793005UL + 1442695040888963407UL;
-	return (state >> 33) % below;
-}
 
 static void walk_locks(unsigned seed, int steps)
 {

@@ -1,14 +1,7 @@
 // sequences: long walks of pseudo-random calls from a seed over few pages, so
 // that calls meet the traces of earlier ones. (Those of file calls: steps.c.)
 #include "facts.h"
-
-static uint64_t state;
-
-static unsigned any(unsigned below)
-{
-	state = state * 6364136223846793005UL + 1442695040888963407UL;
-	return (state >> 33) % below;
-}
+#include "draw.h"
 
 static void result(const char *what, long r)
 {

@@ -13,18 +13,11 @@
 // has 16 MiB and calls that keep huge pages whole or cut them, and touches each
 // block's first page, a page inside, and where the last calls began and ended.
 #include "catch.h"
+#include "draw.h"
 
 #define BLOCK 512L // pages of a huge page
 #define MOST (8 * BLOCK + 2)
 #define ROUND 10 // checks in one arena
-
-static uint64_t state;
-
-static unsigned any(unsigned below)
-{
-	state = state * 6364136223846793005UL + 1442695040888963407UL;
-	return (state >> 33) % below;
-}
 
 // A page holds nothing (zeros; tag 0), or what the last write put there: a RET
 // at its start and a number of its own after it and at its end. Neighbours with

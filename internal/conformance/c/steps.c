@@ -288,16 +288,6 @@ static void seek_(int fd, long offset, int whence)
 	lseek(fd, old, SEEK_SET);
 }
 
-// mount tells file systems apart: natively those of the test are one, mounted
-// several times.
-static uint64_t mount_of(int fd)
-{
-	uint64_t x[32] = {0};
-	if (syscall(SYS_statx, (long)fd, "", (long)AT_EMPTY_PATH, 0x1000L, x) < 0)
-		return 0;
-	return (uint32_t)x[0] & 0x1000 ? x[18] : x[17];
-}
-
 // An arg is one argument as it is handed over and as it is shown afterwards.
 struct arg {
 	int kind;

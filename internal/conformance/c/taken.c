@@ -6,7 +6,6 @@
 // have changed. More processors are more lines of the table touchers.
 #include "catch.h"
 
-
 #define RET '\xc3' // the instruction that stands where code is
 
 // here touches on the program's only thread, and says what came of it.
